@@ -1,0 +1,28 @@
+//! The network door. Connectors call providers through it and through nothing else.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// A request to a provider. Bodies are bounded by the channel's own limits, so they are held whole.
+pub type Request = http::Request<Bytes>;
+
+/// A provider's answer, with a bounded body.
+pub type Response = http::Response<Bytes>;
+
+/// Makes HTTP calls for connectors: deadlines, size caps and address checks live behind it.
+#[async_trait]
+pub trait Egress: Send + Sync {
+    /// One call; every HTTP status is `Ok`.
+    async fn call(&self, request: Request) -> Result<Response, EgressError>;
+}
+
+/// Why a call gave no answer. Which of the two it was decides whether a send may be repeated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EgressError {
+    /// Nothing left this machine: no such host, connection refused, TLS failed, address not allowed.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The request may have arrived: time-out, reset, or an unreadable answer.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+}

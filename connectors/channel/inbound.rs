@@ -1,0 +1,111 @@
+//! What a provider tells us: the events a hook can carry.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ChannelError, Content};
+
+/// One thing that happened at the provider.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InboundEvent {
+    /// A person wrote.
+    Message {
+        /// The provider's id of this message, unique within the integration; the dedupe key.
+        provider_id: String,
+        /// Who wrote.
+        from: Person,
+        /// What they said.
+        content: Content,
+        /// When, in Unix milliseconds by the provider's clock, where it says so.
+        at: Option<i64>,
+    },
+    /// A person pressed a button of ours.
+    Postback {
+        /// The provider's id of this press; the dedupe key.
+        provider_id: String,
+        /// Who pressed.
+        from: Person,
+        /// The button's payload.
+        payload: String,
+    },
+    /// What became of a message of ours.
+    Receipt(Receipt),
+    /// The person wants no more messages from this sender.
+    OptOut {
+        /// Who.
+        from: Person,
+    },
+    /// The person wants messages again.
+    OptIn {
+        /// Who.
+        from: Person,
+    },
+    /// The person started or stopped typing.
+    Typing {
+        /// Who.
+        from: Person,
+        /// Whether they started.
+        started: bool,
+    },
+    /// The person has read everything up to a moment.
+    Read {
+        /// Who.
+        from: Person,
+        /// Unix milliseconds.
+        up_to: i64,
+    },
+    /// The person came through a link or an advertisement.
+    Referral {
+        /// Who.
+        from: Person,
+        /// The link's code.
+        code: String,
+        /// The provider's own words about it.
+        details: Value,
+    },
+    /// Something this connector does not know (yet): answered 200 and counted.
+    Unrecognised {
+        /// The provider's word for it.
+        kind: String,
+    },
+}
+
+/// A person as the provider names them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Their address on the channel, in the form [`super::Channel::destination`] gives.
+    pub address: String,
+    /// What to call them, where the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The provider's own facts about them, kept as the client's `raw`.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub raw: Value,
+}
+
+/// A provider's word about one of our messages. At least one of the two ids is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    /// The reference we gave with the send, echoed.
+    pub reference: Option<String>,
+    /// The provider's id of the message.
+    pub provider_id: Option<String>,
+    /// How far it came.
+    pub stage: Stage,
+    /// The provider's own word, kept in the timeline.
+    pub status: String,
+}
+
+/// How far a message came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    /// On its way: the provider has it.
+    Accepted,
+    /// It reached the person.
+    Delivered,
+    /// The person read it.
+    Read,
+    /// It will not arrive.
+    Failed(ChannelError),
+}

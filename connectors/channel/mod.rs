@@ -1,0 +1,80 @@
+//! The contract: what a channel (a kind of medium) is to the gateway. Read this file first.
+//!
+//! A channel maps between the platform's vocabulary and one provider's protocol. It is stateless: one value
+//! per integration with the settings inside, no clock, no tasks, no storage. The network comes in as
+//! [`Egress`], time comes in with the values it is needed for.
+
+mod capabilities;
+mod content;
+mod egress;
+mod error;
+mod inbound;
+mod outbound;
+mod secret;
+mod settings;
+pub mod signature;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod text;
+mod webhook;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+pub use capabilities::{Capabilities, Confirmations, Rate, Reach};
+pub use content::{Action, AspectRatio, Body, Content, Field, FieldKind, Item, MapPlace, SelectOption};
+pub use egress::{Egress, EgressError, Request, Response};
+pub use error::{ChannelError, Code, Fate, Scope};
+pub use inbound::{InboundEvent, Person, Receipt, Stage};
+pub use outbound::{Accepted, Attempt, Connected, Destination, InvalidDestination, OutboundMessage, Verdict};
+pub use secret::Secret;
+pub use settings::{Problem, Settings};
+pub use webhook::{Forged, Malformed, RawWebhook, Reply, Verified};
+
+/// One configured channel of an app: how to reach people through it and how to understand its provider.
+///
+/// The required methods are the whole of a simple channel. Each default is the safe answer, so a verb added
+/// later changes no existing connector.
+#[async_trait]
+pub trait Channel: Debug + Send + Sync {
+    /// What this channel can carry, how far it reports and how fast it may be driven.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// The address in the form under which clients are stored and compared, or why it is none.
+    fn destination(&self, given: &str) -> Result<Destination, InvalidDestination>;
+
+    /// Checks the credentials with the provider and resolves names it knows better (a number's id, a page).
+    async fn connect(&self, egress: &dyn Egress) -> Result<Connected, ChannelError>;
+
+    /// Answers a provider's subscription handshake (Meta's `hub.challenge`); `None` when this is not one.
+    fn handshake(&self, _raw: &RawWebhook) -> Option<Reply> {
+        None
+    }
+
+    /// Proves that the provider sent this hook. There is no default: forgetting it must not compile.
+    fn verify(&self, raw: RawWebhook) -> Result<Verified, Forged>;
+
+    /// What a proven hook says; one hook may carry many events. Kinds it does not know become
+    /// [`InboundEvent::Unrecognised`]; `Err` is for a body that is not the provider's format at all.
+    fn parse(&self, hook: &Verified) -> Result<Vec<InboundEvent>, Malformed>;
+
+    /// The answer a provider expects after its hook was stored.
+    fn acknowledge(&self) -> Reply {
+        Reply::ok()
+    }
+
+    /// Cuts a message into the pieces this channel sends one by one, in order, with the platform's text
+    /// fallback applied to what it cannot carry. Pure; `Err` when the message cannot be expressed at all.
+    ///
+    /// Each piece is ledgered apart, so a failure of the second never repeats the first.
+    fn parts(&self, body: &Body) -> Result<Vec<Body>, ChannelError>;
+
+    /// Sends one piece made by [`Channel::parts`] as one provider message.
+    async fn send(&self, message: &OutboundMessage, egress: &dyn Egress) -> Result<Accepted, ChannelError>;
+
+    /// Asks the provider what became of an attempt whose answer was never seen.
+    async fn reconcile(&self, _attempt: &Attempt, _egress: &dyn Egress) -> Result<Verdict, ChannelError> {
+        Ok(Verdict::NoAnswer)
+    }
+}

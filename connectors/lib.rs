@@ -1,0 +1,10 @@
+//! Channel connectors for Heliograph: the contract every channel fulfils, and the channels themselves.
+#![doc = include_str!("README.md")]
+
+pub mod channel;
+pub mod registry;
+
+#[cfg(feature = "twilio")]
+pub mod twilio;
+
+pub use registry::Registry;
