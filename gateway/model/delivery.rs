@@ -1,0 +1,514 @@
+//! The fate of one outbound message: a state machine whose moves tell what customers must hear.
+//!
+//! All rules about order, repetition and finality are here: a receipt told twice, late or out of order changes
+//! nothing twice and nothing backwards, and at most one final event leaves.
+
+use heliograph_connectors::channel::{Body, ChannelError, Code, Reach, Stage};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Author, Client, Conversation, Id, Integration, Message, Timestamp, User};
+
+/// Moments kept per delivery; a provider that repeats itself must not grow a record without end.
+const TIMELINE_MAX: usize = 64;
+
+/// One message on its way to one destination.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// The notification's UUID, or the message's id.
+    pub id: Id<Delivery>,
+    /// Why it is sent.
+    pub purpose: Purpose,
+    /// Through which integration.
+    pub integration: Id<Integration>,
+    /// The channel's type.
+    pub channel: String,
+    /// The canonical address.
+    pub destination: String,
+    /// What is sent.
+    pub body: Body,
+    /// When it was accepted from the customer.
+    pub created: Timestamp,
+    /// When it is too late to send it.
+    pub expires: Timestamp,
+    /// How far it is.
+    pub state: State,
+    /// The pieces, as far as known; there are `total`.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+    /// How many pieces the channel cuts it into; set when sending begins.
+    #[serde(default)]
+    pub total: usize,
+    /// Calls made to the provider.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Calls made after an unknown outcome: each may have doubled the message.
+    #[serde(default)]
+    pub resends: u32,
+    /// Whether customers heard of the provider's acceptance.
+    #[serde(default)]
+    pub told_channel: bool,
+    /// Whether customers heard the end.
+    #[serde(default)]
+    pub told_final: bool,
+    /// The person, once matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Id<User>>,
+    /// The conversation it stands in, once matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Id<Conversation>>,
+    /// What happened, oldest first.
+    #[serde(default)]
+    pub timeline: Vec<Moment>,
+}
+
+/// Why a message is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Purpose {
+    /// A message outside a conversation.
+    Notification {
+        /// Who the business says it is.
+        author: Author,
+    },
+    /// A message of a conversation.
+    Message {
+        /// Which.
+        message: Id<Message>,
+    },
+    /// The confirmation message of a link.
+    Link {
+        /// The pending client.
+        client: Id<Client>,
+    },
+}
+
+/// How far a delivery is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "camelCase")]
+pub enum State {
+    /// Waits for its turn.
+    Queued,
+    /// A call to the provider is open, or was when the process died.
+    Sending {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A call was made and its outcome is not known.
+    Unknown {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The provider has it.
+    Sent,
+    /// It reached the person.
+    Delivered,
+    /// The person read it.
+    Read,
+    /// It will not arrive.
+    Failed {
+        /// Why.
+        error: DeliveryError,
+    },
+    /// The channel reports, but stayed silent past its deadline.
+    Unconfirmed,
+}
+
+impl State {
+    /// The word in the admin API.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Queued => "queued",
+            State::Sending { .. } => "sending",
+            State::Unknown { .. } => "unknown",
+            State::Sent => "sent",
+            State::Delivered => "delivered",
+            State::Read => "read",
+            State::Failed { .. } => "failed",
+            State::Unconfirmed => "unconfirmed",
+        }
+    }
+
+    /// Whether the provider still has to be called.
+    pub fn is_open(&self) -> bool {
+        matches!(self, State::Queued | State::Sending { .. } | State::Unknown { .. })
+    }
+}
+
+/// One piece of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// The provider's id of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
+    /// 0 not accepted, 1 accepted, 2 delivered, 3 read: it only rises.
+    pub rank: u8,
+}
+
+/// Why a delivery failed, as customers hear it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryError {
+    /// The platform's word.
+    pub code: Code,
+    /// One sentence for people.
+    pub message: String,
+    /// The provider's own error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub underlying: Option<Value>,
+}
+
+impl From<ChannelError> for DeliveryError {
+    fn from(error: ChannelError) -> DeliveryError {
+        DeliveryError { code: error.code, message: error.detail, underlying: error.underlying }
+    }
+}
+
+/// Something that happened to a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moment {
+    /// When.
+    pub at: Timestamp,
+    /// `queued`, `sending`, `accepted`, `receipt`, …
+    pub what: String,
+    /// The provider's word, an error, a wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What customers must hear.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Notified {
+    /// The provider has it.
+    Channel {
+        /// Whether nothing more will be heard.
+        is_final: bool,
+    },
+    /// It reached the person.
+    User,
+    /// It will not arrive.
+    Failure {
+        /// Why.
+        error: DeliveryError,
+    },
+}
+
+impl Notified {
+    /// Whether this is the last event about its delivery.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Notified::Channel { is_final: false })
+    }
+}
+
+impl Delivery {
+    /// A delivery that waits for its turn.
+    pub fn queued(
+        id: Id<Delivery>,
+        purpose: Purpose,
+        integration: &Integration,
+        destination: String,
+        body: Body,
+        created: Timestamp,
+        expires: Timestamp,
+    ) -> Delivery {
+        Delivery {
+            id,
+            purpose,
+            integration: integration.id.clone(),
+            channel: integration.kind.clone(),
+            destination,
+            body,
+            created,
+            expires,
+            state: State::Queued,
+            parts: Vec::new(),
+            total: 0,
+            attempts: 0,
+            resends: 0,
+            told_channel: false,
+            told_final: false,
+            user: None,
+            conversation: None,
+            timeline: vec![Moment { at: created, what: "queued".into(), detail: None }],
+        }
+    }
+
+    /// The reference a piece carries to the provider.
+    pub fn reference(&self, part: usize) -> String {
+        if part == 0 { self.id.to_string() } else { format!("{}.{part}", self.id) }
+    }
+
+    /// The delivery and piece a reference names.
+    pub fn parse_reference(reference: &str) -> (Id<Delivery>, usize) {
+        match reference.split_once('.').map(|(id, part)| (id, part.parse())) {
+            Some((id, Ok(part))) => (Id::new(id), part),
+            _ => (Id::new(reference), 0),
+        }
+    }
+
+    /// The first piece the provider does not have yet.
+    pub fn next_part(&self) -> Option<usize> {
+        (0..self.total).find(|part| self.parts.get(*part).is_none_or(|part| part.rank == 0))
+    }
+
+    /// A call to the provider is about to be made: commit this first.
+    pub fn sending(&mut self, total: usize, now: Timestamp) {
+        if matches!(self.state, State::Unknown { .. }) {
+            self.resends += 1;
+        }
+        self.total = total;
+        self.attempts += 1;
+        self.state = State::Sending { since: now };
+        self.note(now, "sending", None);
+    }
+
+    /// The provider took a piece.
+    pub fn accepted(
+        &mut self,
+        part: usize,
+        id: Option<String>,
+        reach: Reach,
+        now: Timestamp,
+    ) -> Vec<Notified> {
+        self.note(now, "accepted", id.clone());
+        self.raise(part, 1, id);
+        self.judge(reach, now)
+    }
+
+    /// The provider says how far a piece came.
+    pub fn receipt(
+        &mut self,
+        part: usize,
+        id: Option<String>,
+        stage: Stage,
+        reach: Reach,
+        now: Timestamp,
+    ) -> Vec<Notified> {
+        // A receipt for a piece that cannot exist is the provider's mistake, not a reason to grow the record.
+        if part >= self.total.max(1) {
+            return Vec::new();
+        }
+        self.total = self.total.max(1);
+        match stage {
+            Stage::Failed(error) => return self.failed(error.into(), now),
+            Stage::Accepted => self.raise(part, 1, id),
+            Stage::Delivered => self.raise(part, 2, id),
+            Stage::Read => self.raise(part, 3, id),
+        }
+        self.judge(reach, now)
+    }
+
+    /// It will not arrive. Says so once, and not after the end was told.
+    pub fn failed(&mut self, error: DeliveryError, now: Timestamp) -> Vec<Notified> {
+        self.note(now, "failed", Some(error.message.clone()));
+        if self.told_final || matches!(self.state, State::Failed { .. } | State::Delivered | State::Read) {
+            return Vec::new();
+        }
+        self.state = State::Failed { error: error.clone() };
+        self.told_final = true;
+        vec![Notified::Failure { error }]
+    }
+
+    /// The call's outcome is not known.
+    pub fn unknown(&mut self, detail: &str, now: Timestamp) {
+        if matches!(self.state, State::Sending { .. }) {
+            self.state = State::Unknown { since: now };
+        }
+        self.note(now, "unknown", Some(detail.to_owned()));
+    }
+
+    /// The call certainly had no effect: back to waiting.
+    pub fn requeued(&mut self, what: &str, detail: &str, now: Timestamp) {
+        if matches!(self.state, State::Sending { .. }) {
+            self.state = State::Queued;
+        }
+        self.note(now, what, Some(detail.to_owned()));
+    }
+
+    /// The provider's ids, one per piece it took.
+    pub fn external_ids(&self) -> Vec<String> {
+        self.parts.iter().filter_map(|part| part.provider_id.clone()).collect()
+    }
+
+    /// Adds a line to the story.
+    pub fn note(&mut self, at: Timestamp, what: &str, detail: Option<String>) {
+        if self.timeline.len() < TIMELINE_MAX {
+            self.timeline.push(Moment { at, what: what.to_owned(), detail });
+        }
+    }
+
+    fn raise(&mut self, part: usize, rank: u8, id: Option<String>) {
+        if self.parts.len() <= part {
+            self.parts.resize_with(part + 1, Part::default);
+        }
+        let piece = &mut self.parts[part];
+        piece.rank = piece.rank.max(rank);
+        if piece.provider_id.is_none() {
+            piece.provider_id = id;
+        }
+    }
+
+    /// Draws the conclusions from what the pieces reached: a message is as far as its last piece.
+    fn judge(&mut self, reach: Reach, now: Timestamp) -> Vec<Notified> {
+        let reached =
+            (0..self.total).map(|part| self.parts.get(part).map_or(0, |part| part.rank)).min().unwrap_or(0);
+        if matches!(self.state, State::Failed { .. }) || reached == 0 {
+            // A call for a later piece may still be open; what is waiting goes on waiting.
+            if reached == 0 && matches!(self.state, State::Sending { .. } | State::Unknown { .. }) {
+                self.state = State::Queued;
+            }
+            return Vec::new();
+        }
+        let state = match reached {
+            1 => State::Sent,
+            2 => State::Delivered,
+            _ => State::Read,
+        };
+        if self.depth() < reached {
+            self.note(now, state.word(), None);
+            self.state = state;
+        }
+        let mut told = Vec::new();
+        if !self.told_channel {
+            self.told_channel = true;
+            let is_final = reach == Reach::Channel;
+            if !self.told_final {
+                told.push(Notified::Channel { is_final });
+            }
+            self.told_final |= is_final;
+        }
+        if reached >= 2 && !self.told_final {
+            self.told_final = true;
+            told.push(Notified::User);
+        }
+        told
+    }
+
+    fn depth(&self) -> u8 {
+        match self.state {
+            State::Sent | State::Unconfirmed => 1,
+            State::Delivered => 2,
+            State::Read => 3,
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heliograph_connectors::channel::{ChannelError, Content};
+    use proptest::prelude::*;
+
+    fn delivery(total: usize) -> Delivery {
+        let integration = Integration {
+            id: Id::new("5e1f438bf99fb467810c0ab9"),
+            app: Id::new("5963c0d619a30a2e00de36b8"),
+            kind: "twilio".into(),
+            display_name: None,
+            settings: Default::default(),
+            limits: Default::default(),
+            on_unknown: Default::default(),
+            ignore_opt_out: false,
+            user_receipts: None,
+        };
+        let now = Timestamp::from_millis(1_000);
+        let purpose = Purpose::Notification { author: Author::business() };
+        let body = Body::Content(Content::text("hello"));
+        let mut delivery =
+            Delivery::queued(Id::fresh_uuid(), purpose, &integration, "+15145550101".into(), body, now, now);
+        delivery.sending(total, now);
+        delivery
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn acceptance_then_arrival() {
+        let mut d = delivery(1);
+        assert_eq!(
+            d.accepted(0, Some("SM1".into()), Reach::User, at(2)),
+            [Notified::Channel { is_final: false }]
+        );
+        assert_eq!(d.receipt(0, None, Stage::Accepted, Reach::User, at(3)), []);
+        assert_eq!(d.receipt(0, None, Stage::Delivered, Reach::User, at(4)), [Notified::User]);
+        assert_eq!(d.receipt(0, None, Stage::Delivered, Reach::User, at(5)), []);
+        assert_eq!(d.state, State::Delivered);
+    }
+
+    #[test]
+    fn arrival_before_the_answer_tells_both_once() {
+        let mut d = delivery(1);
+        let told = d.receipt(0, Some("SM1".into()), Stage::Delivered, Reach::User, at(2));
+        assert_eq!(told, [Notified::Channel { is_final: false }, Notified::User]);
+        assert_eq!(d.accepted(0, Some("SM1".into()), Reach::User, at(3)), []);
+        assert_eq!(d.state, State::Delivered);
+        assert_eq!(d.external_ids(), ["SM1"]);
+    }
+
+    #[test]
+    fn acceptance_is_the_end_where_the_channel_reports_no_more() {
+        let mut d = delivery(1);
+        assert_eq!(d.accepted(0, None, Reach::Channel, at(2)), [Notified::Channel { is_final: true }]);
+        assert_eq!(d.receipt(0, None, Stage::Delivered, Reach::Channel, at(3)), []);
+    }
+
+    #[test]
+    fn a_message_is_as_far_as_its_last_piece() {
+        let mut d = delivery(2);
+        assert_eq!(d.accepted(0, Some("a".into()), Reach::User, at(2)), []);
+        assert_eq!((d.next_part(), &d.state), (Some(1), &State::Queued));
+        d.sending(2, at(3));
+        assert_eq!(d.receipt(0, None, Stage::Delivered, Reach::User, at(4)), []);
+        d.sending(2, at(4));
+        assert_eq!(
+            d.accepted(1, Some("b".into()), Reach::User, at(5)),
+            [Notified::Channel { is_final: false }]
+        );
+        assert_eq!(d.receipt(1, None, Stage::Delivered, Reach::User, at(6)), [Notified::User]);
+        assert_eq!(d.external_ids(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_reference_names_its_piece() {
+        let d = delivery(2);
+        assert_eq!(Delivery::parse_reference(&d.reference(1)), (d.id.clone(), 1));
+        assert_eq!(Delivery::parse_reference(&d.reference(0)), (d.id.clone(), 0));
+    }
+
+    fn any_stage() -> impl Strategy<Value = Stage> {
+        prop_oneof![
+            Just(Stage::Accepted),
+            Just(Stage::Delivered),
+            Just(Stage::Read),
+            Just(Stage::Failed(ChannelError::permanent(Code::ChannelError, "carrier"))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_receipts_end_once_and_never_go_back(
+            total in 1usize..4,
+            stages in proptest::collection::vec((0usize..5, any_stage()), 0..24),
+        ) {
+            let mut d = delivery(total);
+            let mut told = Vec::new();
+            let mut deepest = 0;
+            for (n, (part, stage)) in stages.into_iter().enumerate() {
+                told.extend(d.receipt(part, None, stage, Reach::User, at(n as i64)));
+                prop_assert!(d.depth() >= deepest || matches!(d.state, State::Failed { .. }));
+                deepest = d.depth();
+            }
+            prop_assert!(told.iter().filter(|told| told.is_final()).count() <= 1);
+            prop_assert!(told.iter().filter(|told| matches!(told, Notified::Channel { .. })).count() <= 1);
+            let end = told.iter().position(Notified::is_final);
+            prop_assert!(end.is_none_or(|end| end == told.len() - 1), "nothing follows the end");
+        }
+    }
+}
