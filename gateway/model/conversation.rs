@@ -32,6 +32,9 @@ pub struct Conversation {
     /// How many notifications came since then.
     #[serde(default)]
     pub recent_notifications: u32,
+    /// How many messages it holds.
+    #[serde(default)]
+    pub message_count: u32,
 }
 
 /// One person or several.
@@ -70,6 +73,7 @@ impl Conversation {
             last_message_at: None,
             last_user_message_at: None,
             recent_notifications: 0,
+            message_count: 0,
         }
     }
 

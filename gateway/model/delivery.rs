@@ -329,6 +329,17 @@ impl Delivery {
         self.note(now, what, Some(detail.to_owned()));
     }
 
+    /// Keeps the provider's own word about a piece. False when it said the same before.
+    pub fn reported(&mut self, part: usize, status: &str, now: Timestamp) -> bool {
+        let detail = if part == 0 { status.to_owned() } else { format!("{status} (part {part})") };
+        let heard = |moment: &Moment| moment.what == "receipt" && moment.detail.as_deref() == Some(&*detail);
+        if self.timeline.iter().any(heard) {
+            return false;
+        }
+        self.note(now, "receipt", Some(detail));
+        true
+    }
+
     /// The provider's ids, one per piece it took.
     pub fn external_ids(&self) -> Vec<String> {
         self.parts.iter().filter_map(|part| part.provider_id.clone()).collect()
@@ -502,11 +513,13 @@ mod tests {
             let mut deepest = 0;
             for (n, (part, stage)) in stages.into_iter().enumerate() {
                 told.extend(d.receipt(part, None, stage, Reach::User, at(n as i64)));
-                prop_assert!(d.depth() >= deepest || matches!(d.state, State::Failed { .. }));
+                let failed = matches!(d.state, State::Failed { .. });
+                prop_assert!(d.depth() >= deepest || failed);
                 deepest = d.depth();
             }
             prop_assert!(told.iter().filter(|told| told.is_final()).count() <= 1);
-            prop_assert!(told.iter().filter(|told| matches!(told, Notified::Channel { .. })).count() <= 1);
+            let is_channel = |told: &&Notified| matches!(told, Notified::Channel { .. });
+            prop_assert!(told.iter().filter(is_channel).count() <= 1);
             let end = told.iter().position(Notified::is_final);
             prop_assert!(end.is_none_or(|end| end == told.len() - 1), "nothing follows the end");
         }

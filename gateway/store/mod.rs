@@ -161,7 +161,7 @@ pub trait Record: serde::Serialize + DeserializeOwned {
     fn record_id(&self) -> String;
 }
 
-impl dyn Store {
+impl dyn Store + '_ {
     /// One document of a known kind.
     pub async fn load<T: Record>(&self, app: &Id<App>, id: &str) -> Result<Option<Versioned<T>>, StoreError> {
         let mut found = self.load_all(app, &[id.to_owned()]).await?;
@@ -184,16 +184,4 @@ fn decode<T: DeserializeOwned>(stored: Stored) -> Result<Versioned<T>, StoreErro
     let value =
         serde_json::from_slice(&stored.body).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     Ok(Versioned { version: stored.version, value })
-}
-
-/// Opens the store a URL names: `embedded:DIR`, `embedded::memory:`, or `redis://…`.
-pub async fn open(
-    url: &str,
-    shards: u16,
-    clock: Arc<dyn crate::model::Clock>,
-) -> Result<Arc<dyn Store>, StoreError> {
-    if let Some(place) = url.strip_prefix("embedded:") {
-        todo!()
-    }
-    todo!()
 }
