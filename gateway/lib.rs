@@ -1,6 +1,7 @@
 //! Heliograph: a channel connector gateway and notification service.
 
 pub mod channels;
+pub mod config;
 pub mod core;
 pub mod model;
 pub mod settings;
