@@ -1,1 +1,4 @@
+//! The gateway: everything of Heliograph but the connectors.
 
+#[cfg(feature = "sim")]
+pub mod sim;
