@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -31,8 +27,9 @@ pub(super) async fn serve(listener: TcpListener, app: Router, stop: Cancellation
         // Without it small answers wait for the peer's acknowledgement.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(app.clone());
-        let connection =
-            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        // Without a timer hyper never closes an idle connection, which could meet a send half-way and make
+        // its outcome unknown: such things happen here only by a rule.
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         tasks.spawn(cut.clone().run_until_cancelled_owned(graceful.watch(connection)));
     }
     drop(listener);
