@@ -47,8 +47,8 @@ pub enum Conclusion {
         batch: Batch,
         /// What the provider named.
         scope: Scope,
-        /// How long it asked for; the channel's usual pause when unset.
-        retry_after: Option<Duration>,
+        /// How long: what it asked for, else the channel's usual pause.
+        pause: Duration,
     },
 }
 
@@ -206,7 +206,7 @@ impl Core {
                 let pause = retry_after.unwrap_or(scene.channel.capabilities().rate.pause);
                 let due = scene.now + pause;
                 let settlement = Settlement::Again(Retry { due, attempt, keeps_lane: true });
-                Ok(Conclusion::Throttled { settlement, batch, scope: *scope, retry_after: *retry_after })
+                Ok(Conclusion::Throttled { settlement, batch, scope: *scope, pause })
             }
             Fate::Transient { maybe_sent: true } => {
                 delivery.unknown(&failure.detail, scene.now);
@@ -238,6 +238,25 @@ impl Core {
         let told: Vec<Notified> = read.value.failed(failure.clone().into(), scene.now);
         self.moved(scene, read, told, &mut batch).await?;
         Ok(Conclusion::Settle(Settlement::Done, batch))
+    }
+
+    /// Fails a delivery whose integration is gone, once it is too old to wait for it any longer.
+    pub async fn abandon_expired(&self, tenant: &Tenant, id: &Id<Delivery>) -> Result<Option<Batch>, CoreError> {
+        let now = self.clock.now();
+        let mut batch = Batch::new(&tenant.app.id);
+        let Some(mut read) = self.store.load::<Delivery>(&tenant.app.id, id.as_str()).await? else {
+            return Ok(Some(batch));
+        };
+        if !read.value.state.is_open() {
+            return Ok(Some(batch));
+        }
+        if now < read.value.expires {
+            return Ok(None);
+        }
+        let told = read.value.failed(error(Code::UncategorizedError, "the integration is not active"), now);
+        self.tell(tenant, now, &read.value, None, told, &mut batch);
+        self.save_delivery(now, &read, &mut batch);
+        Ok(Some(batch))
     }
 
     fn after_window(&self, now: Timestamp, attempt: u32) -> Settlement {

@@ -55,11 +55,11 @@ impl Core {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
                 Purpose::Notification { author } => {
                     let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
-                    self.tell(scene, &read.value, known.as_ref(), told, batch);
+                    self.tell(scene.tenant, scene.now, &read.value, known.as_ref(), told, batch);
                 }
                 Purpose::Message { .. } => {
                     let user = self.recipient_of_message(scene, &read.value).await?;
-                    self.tell(scene, &read.value, user.as_ref(), told, batch);
+                    self.tell(scene.tenant, scene.now, &read.value, user.as_ref(), told, batch);
                 }
             }
         }
@@ -76,9 +76,11 @@ impl Core {
         batch.put(Delivery::KIND, read.value.id.as_str(), &read.value, expect, expires);
     }
 
-    fn tell(
+    /// Announces how a delivery moved.
+    pub(super) fn tell(
         &self,
-        scene: Scene<'_>,
+        tenant: &Tenant,
+        now: Timestamp,
         delivery: &Delivery,
         user: Option<&User>,
         told: Vec<Notified>,
@@ -101,7 +103,7 @@ impl Core {
                 user: user.cloned(),
                 conversation: delivery.conversation.clone(),
             };
-            self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+            self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what));
         }
     }
 
