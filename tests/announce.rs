@@ -118,10 +118,9 @@ async fn a_redirect_is_not_followed(engine: Engine) {
 }
 
 async fn a_private_address_is_not_called(engine: Engine) {
-    let rig = Rig::with(engine, |config| {
-        config.list("egress.allow", &[]).list("webhooks.schedule", &["50ms"])
-    })
-    .await;
+    let rig =
+        Rig::with(engine, |config| config.list("egress.allow", &[]).list("webhooks.schedule", &["50ms"]))
+            .await;
     rig.notify(NUMBER, "hidden").await;
     let letters = dead_letters(&rig, 2).await;
     for letter in &letters {

@@ -47,7 +47,8 @@ fn five_mistakes_are_five_problems_with_their_paths() {
         "apps[0].integrations[0].type",
         "apps[0].webhooks[0].triggers",
     ] {
-        let place = problems.iter().position(|line| path_of(line).is_some_and(|found| found.starts_with(path)));
+        let place =
+            problems.iter().position(|line| path_of(line).is_some_and(|found| found.starts_with(path)));
         problems.remove(place.unwrap_or_else(|| panic!("{path} is not named in:\n{said}")));
     }
 }
@@ -78,7 +79,8 @@ fn an_unknown_key_is_a_problem() {
 #[test]
 fn secrets_do_not_appear_in_what_check_says() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let config = Config::default().set("apps.0.integrations.0.accountSid", "fake-wrong").set("server.listen", "no");
+    let config =
+        Config::default().set("apps.0.integrations.0.accountSid", "fake-wrong").set("server.listen", "no");
     let said = said(&check(&written(&folder, &config.text())));
     for secret in ["fake-auth-token", "fake-app-secret", "fake-webhook-secret", "fake-account-secret"] {
         assert!(!said.contains(secret), "{said}");

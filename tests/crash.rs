@@ -58,7 +58,9 @@ impl Load {
         let marker = format!("crash-{number:06}");
         let body = notification(&phone(number), &marker).to_string();
         // Without an answer nothing was promised: the request may or may not have been taken.
-        let Ok(answer) = api.attempt("POST", &of_app("/notifications"), &[], Some(body)).await else { return };
+        let Ok(answer) = api.attempt("POST", &of_app("/notifications"), &[], Some(body)).await else {
+            return;
+        };
         if answer.status == 201 {
             let id = answer.json["notification"]["_id"].as_str().expect("an id").to_owned();
             self.accepted.lock().expect("the book").insert(marker, id);

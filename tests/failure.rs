@@ -35,7 +35,8 @@ async fn a_notification_may_fail_after_it_was_accepted(engine: Engine) {
     golden.holes.bind("notification", id.as_str());
     golden.holes.bind("external", rig.sim().first_to(NUMBER).await["providerId"].clone());
     let failed = rig.receiver.about("notification:delivery:failure", &id).await;
-    golden.compare("webhooks/1.channel.json", &rig.receiver.about("notification:delivery:channel", &id).await);
+    golden
+        .compare("webhooks/1.channel.json", &rig.receiver.about("notification:delivery:channel", &id).await);
     golden.compare("webhooks/2.failure.json", &failed);
     rig.settled().await;
     assert_eq!(

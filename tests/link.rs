@@ -140,7 +140,10 @@ async fn a_link_request_must_make_sense(engine: Engine) {
         (json!({"type": "twilio", "confirmation": immediate}), "phoneNumber"),
         (json!({"type": "twilio", "phoneNumber": "514 555 0149", "confirmation": immediate}), "phoneNumber"),
         (json!({"type": "twilio", "phoneNumber": NUMBER}), "confirmation"),
-        (json!({"type": "twilio", "phoneNumber": NUMBER, "confirmation": {"type": "userActivity"}}), "message"),
+        (
+            json!({"type": "twilio", "phoneNumber": NUMBER, "confirmation": {"type": "userActivity"}}),
+            "message",
+        ),
         (json!({"type": "twilio", "phoneNumber": NUMBER, "confirmation": {"type": "wish"}}), "type"),
     ] {
         let description = rig.gateway.api().post(&path, &body).await.refused(400, "bad_request");

@@ -2,20 +2,20 @@
 
 mod harness;
 
+mod admin;
+mod announce;
+mod auth;
+mod check;
+mod converse;
+mod crash;
+mod failure;
+mod hooks;
+mod link;
 mod notify;
 mod order;
 mod reply;
-mod converse;
-mod link;
+mod requests;
+mod restart;
+mod retry;
 mod users;
 mod webhooks;
-mod announce;
-mod failure;
-mod retry;
-mod hooks;
-mod restart;
-mod crash;
-mod auth;
-mod requests;
-mod admin;
-mod check;

@@ -43,7 +43,10 @@ async fn a_notification_is_accepted_sent_and_reported(engine: Engine) {
         ["notification:delivery:channel", "notification:delivery:user"]
     );
     assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 1);
-    assert!(!rig.receiver.triggers().contains(&"message:appMaker".to_owned()), "a notification is no message");
+    assert!(
+        !rig.receiver.triggers().contains(&"message:appMaker".to_owned()),
+        "a notification is no message"
+    );
 }
 
 async fn a_second_notification_finds_the_same_user(engine: Engine) {

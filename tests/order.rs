@@ -12,7 +12,9 @@ on_both_engines! {
 async fn notifications_to_one_number_leave_in_order(engine: Engine) {
     let rig = Rig::with(engine, |config| config.set("send.reconcileWindow", "100ms")).await;
     let number = "+15145550143";
-    rig.sim().rule(json!({"destination": number, "behaviour": "throttle", "retryAfter": 0.2, "times": 2})).await;
+    rig.sim()
+        .rule(json!({"destination": number, "behaviour": "throttle", "retryAfter": 0.2, "times": 2}))
+        .await;
     let texts: Vec<String> = (1..=8).map(|count| format!("message {count}")).collect();
     for text in &texts {
         rig.notify(number, text).await;

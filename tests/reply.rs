@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::{Engine, Golden, Rig, eventually, on_both_engines};
 use crate::harness::simulator::of_app;
+use crate::harness::{Engine, Golden, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_reply_carries_the_recent_notifications,

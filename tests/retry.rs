@@ -73,10 +73,9 @@ async fn an_unknown_outcome_without_a_receipt_is_asked_about(engine: Engine) {
 }
 
 async fn retries_end_when_the_notification_expires(engine: Engine) {
-    let rig = Rig::with(engine, |config| {
-        config.set("send.expiresAfter", "1s").set("send.reconcileWindow", "50ms")
-    })
-    .await;
+    let rig =
+        Rig::with(engine, |config| config.set("send.expiresAfter", "1s").set("send.reconcileWindow", "50ms"))
+            .await;
     rig.sim().rule(json!({"destination": NUMBER, "behaviour": "throttle", "retryAfter": 0.2})).await;
     let id = rig.notify(NUMBER, "too late").await;
     let event = rig.receiver.about("notification:delivery:failure", &id).await;

@@ -27,7 +27,10 @@ async fn a_user_is_made_once_and_found_by_both_ids(engine: Engine) {
     golden.compare("created.json", &rig.gateway.api().post(&of_app("/appusers"), &body).await.expect(201));
     let id = golden.holes.text("user").to_owned();
     for name in [id.as_str(), "steveb@example.com"] {
-        golden.compare("created.json", &rig.gateway.api().get(&of_app(&format!("/appusers/{name}"))).await.expect(200));
+        golden.compare(
+            "created.json",
+            &rig.gateway.api().get(&of_app(&format!("/appusers/{name}"))).await.expect(200),
+        );
     }
     rig.gateway.api().post(&of_app("/appusers"), &body).await.refused(409, "conflict");
     rig.gateway.api().post(&of_app("/appusers"), &json!({})).await.refused(400, "bad_request");

@@ -68,12 +68,31 @@ async fn a_webhook_must_have_a_target_and_known_triggers(engine: Engine) {
         assert!(description.contains(field), "{description:?} does not name {field}");
     }
     let accepted = [
-        "*", "message", "message:appUser", "message:appMaker", "message:delivery:channel",
-        "message:delivery:user", "message:delivery:failure", "notification:delivery:channel",
-        "notification:delivery:user", "notification:delivery:failure", "notification:match:failure",
-        "conversation:start", "conversation:read", "conversation:referral", "postback", "link:match",
-        "link:success", "link:failure", "client:add", "client:remove", "client:update", "merge:appUser",
-        "appUser:delete", "typing:appUser", "payment:success",
+        "*",
+        "message",
+        "message:appUser",
+        "message:appMaker",
+        "message:delivery:channel",
+        "message:delivery:user",
+        "message:delivery:failure",
+        "notification:delivery:channel",
+        "notification:delivery:user",
+        "notification:delivery:failure",
+        "notification:match:failure",
+        "conversation:start",
+        "conversation:read",
+        "conversation:referral",
+        "postback",
+        "link:match",
+        "link:success",
+        "link:failure",
+        "client:add",
+        "client:remove",
+        "client:update",
+        "merge:appUser",
+        "appUser:delete",
+        "typing:appUser",
+        "payment:success",
     ];
     make(&rig, json!({"target": TARGET, "triggers": accepted})).await;
 }

@@ -11,7 +11,6 @@ pub(crate) const OTHER_SECRET: &str = "fake-other-secret";
 pub(crate) const ACCOUNT_KEY: &str = "act_000000000000000000000001";
 pub(crate) const ACCOUNT_SECRET: &str = "fake-account-secret";
 pub(crate) const TWILIO: &str = "5e1f438bf99fb467810c0ab9";
-pub(crate) const BUSINESS_NUMBER: &str = "+15145550100";
 pub(crate) const WEBHOOK: &str = "5f1e438bf99fb467810c0ac0";
 pub(crate) const WEBHOOK_SECRET: &str = "fake-webhook-secret";
 

@@ -82,11 +82,6 @@ impl Gateway {
         self.process.take().expect("the gateway runs").terminate().await
     }
 
-    /// SIGTERM; returns at once.
-    pub(crate) fn ask_to_stop(&self) {
-        self.process.as_ref().expect("the gateway runs").ask_to_stop();
-    }
-
     pub(crate) fn config_path(&self) -> PathBuf {
         self.folder.path().join("config.toml")
     }

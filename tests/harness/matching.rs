@@ -95,7 +95,9 @@ pub(crate) fn blessed(expected: Option<&Value>, actual: &Value, bindings: &Bindi
     match actual {
         Value::Object(fields) => fields
             .iter()
-            .map(|(key, value)| (key.clone(), blessed(expected.and_then(|all| all.get(key)), value, bindings)))
+            .map(|(key, value)| {
+                (key.clone(), blessed(expected.and_then(|all| all.get(key)), value, bindings))
+            })
             .collect(),
         Value::Array(entries) => entries
             .iter()
@@ -146,11 +148,12 @@ impl<'a> Hole<'a> {
 
 fn is_a(kind: &str, value: &Value) -> bool {
     match (kind, value) {
-        ("time", Value::Number(seconds)) => {
-            seconds.as_f64().is_some_and(|at| (1.5e9..5e9).contains(&at))
-        }
+        ("time", Value::Number(seconds)) => seconds.as_f64().is_some_and(|at| (1.5e9..5e9).contains(&at)),
         ("time", Value::String(text)) => {
-            text.len() == 24 && text.ends_with('Z') && text.as_bytes()[10] == b'T' && text.as_bytes()[19] == b'.'
+            text.len() == 24
+                && text.ends_with('Z')
+                && text.as_bytes()[10] == b'T'
+                && text.as_bytes()[19] == b'.'
         }
         ("hex24", Value::String(text)) => {
             text.len() == 24 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))

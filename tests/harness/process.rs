@@ -70,7 +70,7 @@ impl Process {
     }
 
     /// Sends SIGTERM and returns at once.
-    pub(crate) fn ask_to_stop(&self) {
+    fn ask_to_stop(&self) {
         let asked = Command::new("sh")
             .args(["-c", &format!("kill -TERM {}", self.child.id())])
             .status()

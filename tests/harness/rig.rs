@@ -123,7 +123,8 @@ impl Rig {
                 counts.map(|count| count.as_u64().expect("a count")).sum::<u64>()
             };
             let apps = audit["apps"].as_array().expect("apps");
-            let integrations = apps.iter().flat_map(|app| app["integrations"].as_array().into_iter().flatten());
+            let integrations =
+                apps.iter().flat_map(|app| app["integrations"].as_array().into_iter().flatten());
             (integrations.map(pending).sum::<u64>() == 0).then_some(audit)
         })
         .await

@@ -13,11 +13,7 @@ pub(crate) async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<
 }
 
 /// `eventually` with a patience of its own.
-pub(crate) async fn within<T>(
-    patience: Duration,
-    what: &str,
-    mut look: impl AsyncFnMut() -> Option<T>,
-) -> T {
+pub(crate) async fn within<T>(patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience;
     loop {
         if let Some(seen) = look().await {
