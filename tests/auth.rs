@@ -101,7 +101,7 @@ async fn a_call_without_a_credential_is_refused(engine: Engine) {
 async fn the_admin_socket_wants_a_key_of_the_account_or_the_app(engine: Engine) {
     let rig = Rig::start(engine).await;
     let (id, _) = rig.notify_and_deliver("+15145550156", "seen").await;
-    rig.gateway.open_admin().get("/heliograph/v1/audit").await.refused(401, "unauthorized");
+    rig.gateway.open_admin().get("/heliograph/v1/deadletters").await.refused(401, "unauthorized");
     let path = format!("/heliograph/v1/notifications/{id}");
     let with = |key: &str, secret: &str| rig.gateway.admin_as(key, secret);
     with(KEY, SECRET).get(&path).await.expect(200);

@@ -3,14 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::harness::simulator::of_app;
-use crate::harness::{Engine, Golden, Rig, eventually, on_both_engines};
+use crate::harness::{Engine, Golden, Rig, on_both_engines};
 
 on_both_engines! {
     a_posted_message_is_sent_reported_and_kept,
     a_refused_message_fails_once,
     a_message_needs_a_role_and_a_text,
     messages_are_paged_by_time,
-    deleted_messages_are_gone,
 }
 
 const NUMBER: &str = "+15145550148";
@@ -44,7 +43,7 @@ async fn a_posted_message_is_sent_reported_and_kept(engine: Engine) {
     golden.compare("webhooks/2.channel.json", &rig.receiver.trigger("message:delivery:channel").await);
     golden.compare("webhooks/3.user.json", &reached);
     golden.compare("messages.json", &rig.messages(&user).await.into());
-    rig.settled().await;
+    rig.settled(NUMBER).await;
 }
 
 async fn a_refused_message_fails_once(engine: Engine) {
@@ -55,7 +54,7 @@ async fn a_refused_message_fails_once(engine: Engine) {
     let event = rig.receiver.trigger("message:delivery:failure").await;
     assert_eq!((&event["message"], &event["isFinalEvent"]), (&json!({"_id": id}), &json!(true)));
     assert!(event["error"]["code"].is_string(), "{event}");
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     let triggers = rig.receiver.triggers();
     let deliveries: Vec<_> = triggers.iter().filter(|one| one.starts_with("message:delivery:")).collect();
     assert_eq!(deliveries, ["message:delivery:failure"]);
@@ -103,19 +102,4 @@ async fn messages_are_paged_by_time(engine: Engine) {
     rig.gateway.api().get(&both).await.refused(400, "bad_request");
     let fresh = rig.user("nobody@example.com").await;
     assert!(rig.messages(&fresh).await.is_empty());
-}
-
-async fn deleted_messages_are_gone(engine: Engine) {
-    let rig = Rig::start(engine).await;
-    let user = linked(&rig).await;
-    let first = post(&rig, &user, "one").await["message"]["_id"].as_str().expect("an id").to_owned();
-    post(&rig, &user, "two").await;
-    eventually("both to be sent", async || (rig.sim().sent_to(NUMBER).await.len() == 2).then_some(())).await;
-    let path = of_app(&format!("/appusers/{user}/messages"));
-    assert_eq!(rig.gateway.api().delete(&format!("{path}/{first}")).await.expect(200), json!({}));
-    let left = rig.messages(&user).await;
-    assert_eq!(left.iter().map(|one| &one["text"]).collect::<Vec<_>>(), ["two"]);
-    assert_eq!(rig.gateway.api().delete(&path).await.expect(200), json!({}));
-    assert!(rig.messages(&user).await.is_empty());
-    assert_eq!(rig.get_user(&user).await["clients"].as_array().map(Vec::len), Some(1), "links stay");
 }

@@ -100,7 +100,7 @@ async fn nothing_accepted_is_lost_or_ends_twice_when_the_gateway_is_killed(engin
         accepted.values().all(|id| finals.contains_key(id)).then_some(())
     })
     .await;
-    rig.settled().await;
+    rig.receiver.quiet().await;
     account(engine, &rig, &load, &accepted, (loaded, began.elapsed())).await;
 }
 

@@ -23,7 +23,7 @@ async fn a_refused_notification_fails_once_and_says_why(engine: Engine) {
     let event = rig.receiver.about("notification:delivery:failure", &id).await;
     golden.compare("webhooks/1.failure.json", &event);
     assert_eq!(event["error"]["underlyingError"]["code"], 21211);
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(rig.receiver.triggers_about(&id), ["notification:delivery:failure"]);
 }
 
@@ -38,7 +38,7 @@ async fn a_notification_may_fail_after_it_was_accepted(engine: Engine) {
     golden
         .compare("webhooks/1.channel.json", &rig.receiver.about("notification:delivery:channel", &id).await);
     golden.compare("webhooks/2.failure.json", &failed);
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(
         rig.receiver.triggers_about(&id),
         ["notification:delivery:channel", "notification:delivery:failure"]
@@ -53,8 +53,7 @@ async fn a_late_receipt_changes_nothing(engine: Engine) {
         let answered = rig.sim().receipt(&provider_id, status, "valid").await;
         assert_eq!(answered.as_u64().map(|status| status / 100), Some(2), "{answered}");
     }
-    // Anything these receipts caused would be in the lane of this conversation, before what follows.
-    rig.notify_and_deliver(NUMBER, "and after").await;
+    rig.settled(NUMBER).await;
     assert_eq!(
         rig.receiver.triggers_about(&id),
         ["notification:delivery:channel", "notification:delivery:user"]

@@ -37,7 +37,7 @@ async fn a_notification_is_accepted_sent_and_reported(engine: Engine) {
     let accepted = rig.receiver.about("notification:delivery:channel", &id).await;
     golden.compare("webhooks/1.channel.json", &accepted);
     golden.compare("webhooks/2.user.json", &reached);
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(
         rig.receiver.triggers_about(&id),
         ["notification:delivery:channel", "notification:delivery:user"]

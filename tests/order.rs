@@ -7,6 +7,7 @@ use crate::harness::{Engine, Rig, eventually, on_both_engines};
 on_both_engines! {
     notifications_to_one_number_leave_in_order,
     a_failing_number_does_not_hold_back_another,
+    a_receipt_that_overtakes_the_answer_keeps_the_events_in_order,
 }
 
 async fn notifications_to_one_number_leave_in_order(engine: Engine) {
@@ -26,7 +27,6 @@ async fn notifications_to_one_number_leave_in_order(engine: Engine) {
     .await;
     let order: Vec<&str> = sent.iter().filter_map(|one| one["text"].as_str()).collect();
     assert_eq!(order, texts);
-    rig.settled().await;
 }
 
 async fn a_failing_number_does_not_hold_back_another(engine: Engine) {
@@ -37,4 +37,16 @@ async fn a_failing_number_does_not_hold_back_another(engine: Engine) {
     rig.sim().first_to(stuck).await;
     let (id, _) = rig.notify_and_deliver(free, "quick").await;
     assert_eq!(rig.receiver.triggers_about(&id).len(), 2);
+}
+
+async fn a_receipt_that_overtakes_the_answer_keeps_the_events_in_order(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let number = "+15145550162";
+    rig.sim().pace(json!({"latencyMs": 800, "receiptDelayMs": 0})).await;
+    let (id, _) = rig.notify_and_deliver(number, "overtaken").await;
+    rig.settled(number).await;
+    assert_eq!(
+        rig.receiver.triggers_about(&id),
+        ["notification:delivery:channel", "notification:delivery:user"]
+    );
 }

@@ -65,8 +65,10 @@ async fn a_message_is_named_after_its_user(engine: Engine) {
     let name = event["messages"][0]["name"].as_str().expect("a name");
     assert!(name.ends_with(&format!(" User {NUMBER}")), "{name}");
 
-    let path = of_app(&format!("/appusers/{}", event["appUser"]["_id"].as_str().expect("an id")));
-    rig.gateway.api().put(&path, &json!({"givenName": "Alice", "surname": "Example"})).await.expect(200);
+    let body = json!({"userId": "alice", "givenName": "Alice", "surname": "Example"});
+    rig.gateway.api().post(&of_app("/appusers"), &body).await.expect(201);
+    rig.link("alice", NUMBER, json!({"type": "immediate"})).await;
+    rig.receiver.trigger("link:success").await;
     rig.sim().write(NUMBER, "named").await;
     let named = eventually("the second message", async || {
         rig.receiver.events().into_iter().find(|event| event["messages"][0]["text"] == "named")

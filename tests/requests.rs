@@ -13,7 +13,6 @@ on_both_engines! {
     broken_json_says_where,
     an_empty_body_is_no_crash,
     a_body_too_large_is_refused,
-    the_same_idempotency_key_is_one_notification,
     unknown_fields_are_accepted,
 }
 
@@ -61,21 +60,6 @@ async fn a_body_too_large_is_refused(engine: Engine) {
     let big = notification(NUMBER, &"x".repeat(150_000));
     rig.gateway.api().post(&of_app("/notifications"), &big).await.refused(413, "payload_too_large");
     assert!(rig.sim().sent().await.is_empty());
-}
-
-async fn the_same_idempotency_key_is_one_notification(engine: Engine) {
-    let rig = Rig::start(engine).await;
-    let post = async |text: &str, key: &str| {
-        let body = notification(NUMBER, text).to_string();
-        let headers = [("idempotency-key", key)];
-        rig.gateway.api().request("POST", &of_app("/notifications"), &headers, Some(body)).await
-    };
-    let first = post("once", "fake-key-1").await.expect(201);
-    assert_eq!(post("once", "fake-key-1").await.expect(201), first);
-    assert_eq!(post("other", "fake-key-1").await.status, 422);
-    assert_ne!(post("twice", "fake-key-2").await.expect(201), first);
-    rig.settled().await;
-    assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 2);
 }
 
 async fn unknown_fields_are_accepted(engine: Engine) {

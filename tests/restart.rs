@@ -28,7 +28,7 @@ async fn work_in_the_queue_survives_a_restart(engine: Engine) {
     for id in &ids {
         rig.receiver.about("notification:delivery:user", id).await;
     }
-    rig.settled().await;
+    rig.receiver.quiet().await;
     let sent = rig.sim().sent().await;
     let texts: HashSet<&str> = sent.iter().filter_map(|one| one["text"].as_str()).collect();
     assert_eq!((sent.len(), texts.len()), (10, 10), "each was sent once");
@@ -49,7 +49,7 @@ async fn a_send_in_flight_is_finished_before_the_gateway_stops(engine: Engine) {
     assert_eq!(ended.code(), Some(0));
     rig.gateway.start().await;
     rig.receiver.about("notification:delivery:user", &id).await;
-    rig.settled().await;
+    rig.receiver.quiet().await;
     assert_eq!(rig.sim().sent_to(number).await.len(), 1);
 }
 
@@ -64,7 +64,7 @@ async fn a_killed_send_is_not_repeated_when_its_receipt_comes(engine: Engine) {
     rig.gateway.kill();
     rig.gateway.start().await;
     rig.receiver.about("notification:delivery:user", &id).await;
-    rig.settled().await;
+    rig.receiver.quiet().await;
     assert_eq!(rig.sim().sent_to(number).await.len(), 1);
     assert_eq!(rig.receiver.final_events()[&id].len(), 1);
 }

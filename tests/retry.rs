@@ -9,7 +9,6 @@ on_both_engines! {
     a_broken_provider_is_tried_again,
     an_unreachable_provider_is_tried_again,
     an_accepted_send_that_answered_an_error_is_settled_by_its_receipt,
-    an_unknown_outcome_without_a_receipt_is_asked_about,
     retries_end_when_the_notification_expires,
 }
 
@@ -22,7 +21,7 @@ async fn a_throttled_notification_is_delivered_later(engine: Engine) {
     let rule = json!({"destination": NUMBER, "behaviour": "throttle", "retryAfter": 0.3, "times": 3});
     rig.sim().rule(rule).await;
     let (id, _) = rig.notify_and_deliver(NUMBER, "patience").await;
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(rig.receiver.triggers_about(&id), DELIVERED);
     assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 1);
 }
@@ -31,7 +30,7 @@ async fn a_broken_provider_is_tried_again(engine: Engine) {
     let rig = Rig::with(engine, |config| config.set("send.reconcileWindow", "100ms")).await;
     rig.sim().rule(json!({"destination": NUMBER, "behaviour": "error", "times": 3})).await;
     let (id, _) = rig.notify_and_deliver(NUMBER, "through").await;
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(rig.receiver.triggers_about(&id), DELIVERED);
     assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 1);
 }
@@ -43,7 +42,7 @@ async fn an_unreachable_provider_is_tried_again(engine: Engine) {
     // The connection is refused until now; what was not sent may be sent freely.
     rig.start_sim().await;
     rig.receiver.about("notification:delivery:user", &id).await;
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(rig.receiver.triggers_about(&id), DELIVERED);
     assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 1);
 }
@@ -52,24 +51,11 @@ async fn an_accepted_send_that_answered_an_error_is_settled_by_its_receipt(engin
     let rig = Rig::with(engine, |config| config.set("send.reconcileWindow", "60s")).await;
     rig.sim().rule(json!({"destination": NUMBER, "behaviour": "accept-then-error", "times": 1})).await;
     let (id, event) = rig.notify_and_deliver(NUMBER, "once").await;
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(rig.receiver.triggers_about(&id), DELIVERED);
     let sent = rig.sim().sent_to(NUMBER).await;
     assert_eq!(sent.len(), 1, "it was not sent twice");
     assert_eq!(event["externalMessages"], json!([{"id": sent[0]["providerId"]}]));
-}
-
-async fn an_unknown_outcome_without_a_receipt_is_asked_about(engine: Engine) {
-    let rig = Rig::with(engine, |config| {
-        config.set("send.reconcileWindow", "200ms").set("apps.0.integrations.0.onUnknown", "hold")
-    })
-    .await;
-    rig.sim().pace(json!({"receiptDelayMs": 4000})).await;
-    rig.sim().rule(json!({"destination": NUMBER, "behaviour": "accept-then-error", "times": 1})).await;
-    let id = rig.notify(NUMBER, "ask").await;
-    rig.receiver.about("notification:delivery:channel", &id).await;
-    rig.receiver.about("notification:delivery:user", &id).await;
-    assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 1);
 }
 
 async fn retries_end_when_the_notification_expires(engine: Engine) {
@@ -80,7 +66,7 @@ async fn retries_end_when_the_notification_expires(engine: Engine) {
     let id = rig.notify(NUMBER, "too late").await;
     let event = rig.receiver.about("notification:delivery:failure", &id).await;
     assert_eq!(event["isFinalEvent"], true);
-    rig.settled().await;
+    rig.settled(NUMBER).await;
     assert_eq!(rig.receiver.triggers_about(&id), ["notification:delivery:failure"]);
     rig.sim().forget_rules().await;
     let (after, _) = rig.notify_and_deliver(NUMBER, "in time").await;

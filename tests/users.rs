@@ -9,10 +9,8 @@ use crate::harness::{Engine, Golden, Rig, on_both_engines};
 on_both_engines! {
     a_user_is_made_once_and_found_by_both_ids,
     a_user_that_is_not_there_is_not_found,
-    changes_add_to_what_is_known,
     odd_ids_are_decoded_once_and_never_as_a_form,
     paths_ignore_case_but_ids_do_not,
-    a_deleted_user_is_gone,
 }
 
 async fn a_user_is_made_once_and_found_by_both_ids(engine: Engine) {
@@ -43,20 +41,6 @@ async fn a_user_that_is_not_there_is_not_found(engine: Engine) {
     }
 }
 
-async fn changes_add_to_what_is_known(engine: Engine) {
-    let rig = Rig::start(engine).await;
-    rig.user("ada").await;
-    let path = of_app("/appusers/ada");
-    let change = async |body| rig.gateway.api().put(&path, &body).await.expect(200)["appUser"].clone();
-    change(json!({"givenName": "Ada", "properties": {"a": 1, "b": "two"}})).await;
-    let user = change(json!({"surname": "Example", "properties": {"b": false}})).await;
-    assert_eq!((&user["givenName"], &user["surname"]), (&json!("Ada"), &json!("Example")));
-    assert_eq!(user["properties"], json!({"a": 1, "b": false}));
-    assert_eq!(rig.get_user("ada").await, user);
-    let nested = json!({"properties": {"deep": {"no": true}}});
-    rig.gateway.api().put(&path, &nested).await.refused(400, "bad_request");
-}
-
 async fn odd_ids_are_decoded_once_and_never_as_a_form(engine: Engine) {
     let rig = Rig::start(engine).await;
     for (id, ways) in [
@@ -82,15 +66,4 @@ async fn paths_ignore_case_but_ids_do_not(engine: Engine) {
         assert_eq!(user["appUser"]["_id"], id);
     }
     rig.gateway.api().get(&of_app("/appusers/mixedcase")).await.refused(404, "user_not_found");
-}
-
-async fn a_deleted_user_is_gone(engine: Engine) {
-    let rig = Rig::start(engine).await;
-    let id = rig.user("gone").await;
-    assert_eq!(rig.gateway.api().delete(&of_app("/appusers/gone")).await.expect(200), json!({}));
-    rig.gateway.api().get(&of_app("/appusers/gone")).await.refused(404, "user_not_found");
-    rig.gateway.api().get(&of_app(&format!("/appusers/{id}"))).await.refused(404, "user_not_found");
-    let event = rig.receiver.trigger("appUser:delete").await;
-    assert_eq!(event["appUser"]["_id"], id);
-    rig.user("gone").await;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -9,6 +10,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::wait::eventually;
+
+const QUIET: Duration = Duration::from_millis(700);
 
 /// One webhook as it arrived.
 #[derive(Clone, Debug)]
@@ -113,6 +116,20 @@ impl Receiver {
         found
     }
 
+    /// Waits until nothing has arrived for a while. Only makes what must not arrive likelier to be seen.
+    pub(crate) async fn quiet(&self) {
+        let mut count = self.arrivals().len();
+        let mut since = Instant::now();
+        eventually("quiet", async || {
+            let now = self.arrivals().len();
+            if now != count {
+                (count, since) = (now, Instant::now());
+            }
+            (since.elapsed() > QUIET).then_some(())
+        })
+        .await;
+    }
+
     /// All triggers so far, in order of arrival.
     pub(crate) fn triggers(&self) -> Vec<String> {
         self.events().iter().map(trigger_of).collect()
@@ -146,4 +163,18 @@ async fn axum_serve(listener: tokio::net::TcpListener, router: Router) {
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
         });
     }
+}
+
+#[tokio::test]
+async fn it_keeps_what_comes_and_answers_as_told() {
+    let receiver = Receiver::start().await;
+    let (base, path) = receiver.url.split_at(receiver.url.len() - "/webhooks".len());
+    let api = super::api::Api::anonymous(base);
+    receiver.answer_next(&[500]);
+    let event = serde_json::json!({"trigger": "test"});
+    assert_eq!(api.post(path, &event).await.status, 500);
+    assert!(receiver.events().is_empty(), "what was refused has not arrived");
+    assert_eq!(api.post(path, &event).await.status, 200);
+    assert_eq!(receiver.trigger("test").await, event);
+    assert_eq!(receiver.arrivals().len(), 2);
 }

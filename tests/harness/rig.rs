@@ -6,8 +6,7 @@ use super::config::{Config, TWILIO};
 use super::gateway::Gateway;
 use super::process::Process;
 use super::receiver::Receiver;
-use super::simulator::{Simulator, of_app};
-use super::wait::eventually;
+use super::simulator::{FENCE, Simulator, of_app};
 use super::{Engine, ports};
 
 /// One gateway with everything around it.
@@ -112,22 +111,12 @@ impl Rig {
         body["messages"].as_array().expect("messages is a list").clone()
     }
 
-    /// Waits until the ledger shows nothing pending, then asserts that it adds up.
-    pub(crate) async fn settled(&self) -> Value {
-        let admin = self.gateway.admin();
-        eventually("the ledger to have nothing pending", async || {
-            let audit = admin.get("/heliograph/v1/audit").await.expect(200);
-            assert_eq!(audit["balanced"], true, "{audit}");
-            let pending = |integration: &Value| {
-                let counts = integration["pending"].as_object().expect("pending counts").values();
-                counts.map(|count| count.as_u64().expect("a count")).sum::<u64>()
-            };
-            let apps = audit["apps"].as_array().expect("apps");
-            let integrations =
-                apps.iter().flat_map(|app| app["integrations"].as_array().into_iter().flatten());
-            (integrations.map(pending).sum::<u64>() == 0).then_some(audit)
-        })
-        .await
+    /// Waits until nothing more can follow from what was sent to this number before: its events leave in order,
+    /// so those of one more notification come last.
+    pub(crate) async fn settled(&self, number: &str) {
+        let id = self.notify(number, FENCE).await;
+        let over = |event: &Value| event["notification"]["_id"] == id && event["isFinalEvent"] == true;
+        self.receiver.event("the fence's final event", over).await;
     }
 }
 

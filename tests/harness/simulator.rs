@@ -6,6 +6,9 @@ use super::api::Api;
 use super::config::{APP, TWILIO};
 use super::wait::eventually;
 
+/// The text of the notification by which `Rig::settled` knows that what came before it is over.
+pub(crate) const FENCE: &str = "fence";
+
 /// A running simulator.
 #[derive(Clone, Debug)]
 pub(crate) struct Simulator {
@@ -23,9 +26,10 @@ impl Simulator {
         answer["sent"].as_array().expect("sent is a list").clone()
     }
 
-    /// What was accepted for this number, oldest first.
+    /// What was accepted for this number, oldest first; fences do not count.
     pub(crate) async fn sent_to(&self, number: &str) -> Vec<Value> {
-        self.sent().await.into_iter().filter(|one| one["to"] == number).collect()
+        let sent = self.sent().await.into_iter();
+        sent.filter(|one| one["to"] == number && one["text"] != FENCE).collect()
     }
 
     /// Waits until something was accepted for this number, and answers the first.
