@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use heliograph_connectors::channel::{Accepted, Body, ChannelError, Code, Destination, Fate, Scope};
 
-use crate::model::{Delivery, DeliveryError, Id, Notified, OnUnknown, State, Timestamp};
+use crate::model::{Delivery, DeliveryError, Id, Notified, OnUnknown, State, Tenant, Timestamp};
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
 use super::records::{OptedOut, address_id};
