@@ -56,10 +56,14 @@ fn signed_params(raw: &RawWebhook) -> Result<String, Forged> {
     for (name, value) in form_urlencoded::parse(raw.untrusted_body()) {
         by_name.entry(name).or_default().insert(value);
     }
-    Ok(by_name
-        .iter()
-        .flat_map(|(name, values)| values.iter().flat_map(move |value| [name, value]))
-        .fold(String::new(), |text, piece| text + piece))
+    let mut signed = String::new();
+    for (name, values) in &by_name {
+        for value in values {
+            signed.push_str(name);
+            signed.push_str(value);
+        }
+    }
+    Ok(signed)
 }
 
 fn signature(auth_token: &Secret, url: &str, params: &str) -> Vec<u8> {
@@ -230,5 +234,103 @@ impl Params {
         };
         let provider_id = Some(self.sid()?.to_owned());
         Ok(InboundEvent::Receipt(Receipt { reference, provider_id, stage, status: status.to_owned() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::twilio::Sender;
+
+    const HOOK: &str = "https://gateway.example.com/hooks/twilio/1";
+
+    fn twilio() -> Twilio {
+        Twilio {
+            account_sid: "AC1".into(),
+            auth_token: Secret::new("fake-auth-token"),
+            sender: Sender::Number("+15145550100".into()),
+            base_url: "https://api.twilio.com".into(),
+        }
+    }
+
+    fn hook(method: Method, url: &str, signature: &[u8], body: &[u8]) -> RawWebhook {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_bytes(signature) {
+            headers.insert("X-Twilio-Signature", value);
+        }
+        RawWebhook::new(method, url.into(), headers, 0, Bytes::copy_from_slice(body))
+    }
+
+    /// A hook signed over `signed`, which may be another spelling of its URL.
+    fn signed(signed: &str, params: &str) -> Vec<u8> {
+        BASE64.encode(signature(&twilio().auth_token, signed, params)).into_bytes()
+    }
+
+    #[test]
+    fn each_spelling_twilio_signs_is_accepted() {
+        for (called, spelling) in [
+            ("https://a.example.com/h?x=1", "https://a.example.com/h?x=1"),
+            ("https://a.example.com/h?x=1", "https://a.example.com:443/h?x=1"),
+            ("http://a.example.com/h", "http://a.example.com:80/h"),
+            ("https://a.example.com:8443/h", "https://a.example.com/h"),
+            ("https://u:p@a.example.com/h", "https://u:p@a.example.com:443/h"),
+            ("https://[::1]/h", "https://[::1]:443/h"),
+            ("https://a.example.com/h?x=it's", "https://a.example.com/h?x=it%27s"),
+            ("https://a.example.com/h?x=a+b&y=é", "https://a.example.com/h?x=a%20b&y=%C3%A9"),
+            ("https://a.example.com/h?x=1&y=2&x=3", "https://a.example.com:443/h?x=1&x=3&y=2"),
+        ] {
+            let raw = hook(Method::GET, called, &signed(spelling, ""), b"");
+            assert!(verify(&twilio(), raw).is_ok(), "{called} signed as {spelling}");
+        }
+        let elsewhere = hook(Method::GET, HOOK, &signed("https://b.example.com/hooks/twilio/1", ""), b"");
+        assert!(verify(&twilio(), elsewhere).is_err());
+    }
+
+    #[test]
+    fn equal_values_count_once_and_names_sort_bytewise() {
+        let body = b"SidAccount=B&Sid=2&Sid=1&Sid=2&empty=";
+        let raw = hook(Method::POST, HOOK, &signed(HOOK, "Sid1Sid2SidAccountBempty"), body);
+        assert!(verify(&twilio(), raw).is_ok());
+    }
+
+    #[test]
+    fn a_body_that_no_signature_covers_is_refused() {
+        let raw = hook(Method::POST, HOOK, &signed(HOOK, ""), b"Body=hi");
+        assert!(verify(&twilio(), raw).is_err());
+        let hashed = format!("{HOOK}?bodySHA256={}", hex::encode(sha256(b"{}")));
+        assert!(verify(&twilio(), hook(Method::POST, &hashed, &signed(&hashed, ""), b"{}")).is_ok());
+        assert!(verify(&twilio(), hook(Method::POST, &hashed, &signed(&hashed, ""), b"{ }")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_a_stranger_sends_panics(
+            get in any::<bool>(),
+            url in r"(https?://)?\PC{0,40}",
+            signature in prop::collection::vec(any::<u8>(), 0..40),
+            body in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let method = if get { Method::GET } else { Method::POST };
+            let _ = verify(&twilio(), hook(method.clone(), &url, &signature, &body));
+            let _ = parse(&hook(method, &url, &[], &body).trust_unsigned("a test of the parser alone"));
+        }
+
+        #[test]
+        fn no_parameter_of_a_proven_hook_panics(
+            values in prop::collection::vec((
+                prop::sample::select(vec![
+                    "MessageStatus", "SmsStatus", "MessageSid", "From", "Body", "NumMedia", "MediaUrl0",
+                    "MediaContentType0", "OptOutType", "ErrorCode", "ErrorMessage",
+                ]),
+                prop_oneof![Just("received".to_owned()), Just("failed".to_owned()), r"\PC{0,20}"],
+            ), 0..12)
+        ) {
+            let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(values).finish();
+            let _ = parse(&hook(Method::POST, HOOK, &[], body.as_bytes()).trust_unsigned("a test"));
+        }
     }
 }
