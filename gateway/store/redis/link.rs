@@ -1,11 +1,13 @@
-//! The connections to the server: every call ends in bounded time, and a server that was away is found again.
+//! The connection to the server: every call ends in bounded time, and a server that was away is found again.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind};
+use redis::{
+    Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind,
+};
 
 use crate::store::StoreError;
 
@@ -21,50 +23,38 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// Few, so that callers hear soon that the server is away; the next call tries again.
 const RECONNECT_TRIES: usize = 2;
 
-/// One decodes replies while the other is written to; more did not help a single-threaded server.
-const CONNECTIONS: usize = 2;
+/// Calls under way at once; more wait in line, and run into their limit rather than into our memory.
+const CALLS_AT_ONCE: usize = 2048;
 
-/// Calls under way on one connection; more wait in line (and run into their limit rather than into our memory).
-const CALLS_PER_CONNECTION: usize = 1024;
-
-/// A connection is not renewed more often.
+/// The connection is not renewed more often.
 const RENEWAL_PAUSE: Duration = Duration::from_millis(500);
 
-/// Some multiplexed connections to one server.
-#[derive(Debug)]
+/// One multiplexed connection. A second one did not make the single-threaded server faster, and on one, calls reach
+/// it in their order.
 pub(super) struct Link {
     client: Client,
-    lines: Vec<Line>,
-    turn: AtomicUsize,
-}
-
-#[derive(Debug)]
-struct Line {
-    manager: Mutex<(ConnectionManager, Instant)>,
+    connection: Mutex<(ConnectionManager, Instant)>,
 }
 
 impl Link {
     /// Connects lazily: the first call tells whether the server is there.
     pub(super) fn new(client: Client) -> Result<Link, StoreError> {
-        let lines: RedisResult<Vec<Line>> = (0..CONNECTIONS).map(|_| Line::new(&client)).collect();
-        let lines = lines.map_err(refused)?;
-        Ok(Link { client, lines, turn: AtomicUsize::new(0) })
+        let connection = Mutex::new((connect(&client).map_err(refused)?, Instant::now()));
+        Ok(Link { client, connection })
     }
 
     /// Runs a command that is not sent twice.
     pub(super) async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        limited(async {
-            let line = self.line();
-            let mut manager = line.manager();
-            let outcome = command.query_async(&mut manager).await;
-            outcome.map_err(|error| self.failed(line, error))
-        })
-        .await
-        .map_err(refused)
+        let mut connection = self.connection();
+        let call = async { command.query_async(&mut connection).await.map_err(|error| self.failed(error)) };
+        limited(call).await.map_err(refused)
     }
 
     /// Runs a script once.
-    pub(super) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
         limited(self.run_once(script)).await.map_err(refused)
     }
 
@@ -84,47 +74,42 @@ impl Link {
     }
 
     async fn run_once<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> RedisResult<T> {
-        let line = self.line();
-        let mut manager = line.manager();
-        script.invoke_async(&mut manager).await.map_err(|error| self.failed(line, error))
+        script.invoke_async(&mut self.connection()).await.map_err(|error| self.failed(error))
     }
 
-    fn line(&self) -> &Line {
-        &self.lines[self.turn.fetch_add(1, Ordering::Relaxed) % self.lines.len()]
+    fn connection(&self) -> ConnectionManager {
+        self.lock().0.clone()
     }
 
     /// The client renews a connection that broke, but not one whose server answered the greeting with an error
     /// (too many clients, a changed password), nor one to a server that became a replica behind the same name.
-    fn failed(&self, line: &Line, error: RedisError) -> RedisError {
+    fn failed(&self, error: RedisError) -> RedisError {
         if !error.is_io_error() && !is_script_fault(&error) {
-            line.renew(&self.client);
+            self.renew();
         }
         error
     }
-}
 
-impl Line {
-    fn new(client: &Client) -> RedisResult<Line> {
-        Ok(Line { manager: Mutex::new((connect(client)?, Instant::now())) })
-    }
-
-    fn manager(&self) -> ConnectionManager {
-        self.lock().0.clone()
-    }
-
-    fn renew(&self, client: &Client) {
+    fn renew(&self) {
         let mut current = self.lock();
         if current.1.elapsed() < RENEWAL_PAUSE {
             return;
         }
-        if let Ok(fresh) = connect(client) {
+        if let Ok(fresh) = connect(&self.client) {
             *current = (fresh, Instant::now());
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (ConnectionManager, Instant)> {
+    fn lock(&self) -> MutexGuard<'_, (ConnectionManager, Instant)> {
         // What it guards is replaced whole, so a panic elsewhere cannot have left it half done.
-        self.manager.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Link {
+    // The client knows the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
     }
 }
 
@@ -135,7 +120,7 @@ fn connect(client: &Client) -> RedisResult<ConnectionManager> {
         .set_number_of_retries(RECONNECT_TRIES)
         .set_min_delay(Duration::from_millis(100))
         .set_max_delay(Duration::from_millis(500))
-        .set_concurrency_limit(CALLS_PER_CONNECTION);
+        .set_concurrency_limit(CALLS_AT_ONCE);
     ConnectionManager::new_lazy_with_config(client.clone(), config)
 }
 

@@ -1,13 +1,14 @@
 //! The Redis engine: documents, lists and queues under the keys of [`keys`], each write one Lua script.
 //!
-//! A commit is as durable as the server makes it: with `appendfsync everysec` the last second may be lost when the
-//! server's machine fails, and nothing when only its process dies.
+//! A commit is as durable as the server's `appendfsync` makes it. With `everysec` the last second or two may be lost:
+//! when the machine fails, and also when only the process is killed while the disk is slow, because Redis then puts
+//! off writing its log (for two seconds at most). With `always` nothing that was answered is lost.
 
+mod claims;
 mod keys;
 mod link;
-mod startup;
-mod claims;
 mod scripts;
+mod startup;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,8 +42,7 @@ impl RedisStore {
         let link = Link::new(startup::client(url)?)?;
         startup::check(&link, shards).await?;
         let bells = queues(shards).map(|queue| (queue, Arc::default())).collect();
-        let store =
-            RedisStore { link, scripts: Scripts::new(), shards, bells, given_up: GivenUp::default() };
+        let store = RedisStore { link, scripts: Scripts::new(), shards, bells, given_up: GivenUp::default() };
         store.healthy().await?;
         Ok(store)
     }

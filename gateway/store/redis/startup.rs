@@ -16,7 +16,9 @@ const OLDEST_SERVER: (u32, u32) = (6, 2);
 /// The server a URL names.
 pub(super) fn client(url: &str) -> Result<Client, StoreError> {
     if url.starts_with("redis+cluster:") {
-        return Err(refuse("redis+cluster:// is not supported by this release; name one server with redis://"));
+        return Err(refuse(
+            "redis+cluster:// is not supported by this release; name one server with redis://",
+        ));
     }
     if !url.starts_with("redis://") && !url.starts_with("rediss://") {
         return Err(refuse("a Redis store is written redis://host:port/db or rediss://host:port/db"));
@@ -30,7 +32,9 @@ pub(super) async fn check(link: &Link, shards: u16) -> Result<(), StoreError> {
     let _: String = link.call(&cmd("PING")).await?;
     match link.call::<InfoDict>(&cmd("INFO")).await {
         Ok(info) => check_server(&info)?,
-        Err(error) => warn!(%error, "Redis does not tell how it is set up: make sure that maxmemory-policy is noeviction and appendonly is yes"),
+        Err(error) => {
+            warn!(%error, "Redis does not tell how it is set up: make sure that maxmemory-policy is noeviction and appendonly is yes")
+        }
     }
     check_layout(link, shards).await
 }
@@ -51,7 +55,9 @@ fn check_server(info: &InfoDict) -> Result<(), StoreError> {
         )));
     }
     if told("aof_enabled") != "1" {
-        warn!("Redis runs without appendonly: what was accepted since its last snapshot is lost when it stops");
+        warn!(
+            "Redis runs without appendonly: what was accepted since its last snapshot is lost when it stops"
+        );
     }
     Ok(())
 }
