@@ -12,7 +12,7 @@ use crate::model::Limits;
 
 /// One integration's pace.
 #[derive(Debug)]
-pub struct Limiter {
+pub(super) struct Limiter {
     pace: (f64, u32),
     bucket: DefaultDirectRateLimiter,
     clock: DefaultClock,
@@ -20,7 +20,7 @@ pub struct Limiter {
 
 impl Limiter {
     /// The pace set for an integration; what is unset is the channel's.
-    pub fn new(limits: &Limits, usual: &Rate) -> Limiter {
+    pub(super) fn new(limits: &Limits, usual: &Rate) -> Limiter {
         let pace = pace_of(limits, usual);
         let (per_second, burst) = pace;
         let period = Duration::from_secs_f64(1.0 / per_second);
@@ -31,12 +31,12 @@ impl Limiter {
     }
 
     /// Whether it still keeps the pace that is wanted now.
-    pub fn keeps(&self, limits: &Limits, usual: &Rate) -> bool {
+    pub(super) fn keeps(&self, limits: &Limits, usual: &Rate) -> bool {
         self.pace == pace_of(limits, usual)
     }
 
     /// Takes one permit, or says how long until there is one.
-    pub fn take(&self) -> Result<(), Duration> {
+    pub(super) fn take(&self) -> Result<(), Duration> {
         self.bucket.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 }

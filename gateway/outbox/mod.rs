@@ -76,6 +76,7 @@ struct Claim<'a> {
 
 impl Outbox {
     /// An outbox that works until `stop` is cancelled.
+    #[expect(clippy::too_many_arguments, reason = "its parts, each once; there is one caller")]
     pub fn new(
         store: Arc<dyn Store>,
         core: Core,
