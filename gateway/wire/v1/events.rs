@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use heliograph_connectors::channel::Code;
 use serde_json::{Map, Value};
 
 use crate::model::{
@@ -210,9 +209,11 @@ fn reference<T>(id: &Id<T>) -> Written {
 }
 
 fn failure(error: &DeliveryError) -> Written {
-    let code: Code = error.code;
     Written::new()
-        .with("code", code)
+        .with("code", error.code)
         .with("message", &error.message)
         .maybe("underlyingError", error.underlying.as_ref())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,14 @@
 //! Objects as v1.1 shows them, not yet wrapped in their names.
 
-use heliograph_connectors::channel::{Action, Content, Field, FieldKind, Item, signature, text};
+use heliograph_connectors::channel::signature;
 use serde_json::{Value, json};
 
 use crate::model::{
     Author, Client, ClientStatus, Conversation, Message, Role, Source, User, Webhook, WebhookVersion,
 };
 use crate::wire::written::Written;
+
+use super::content::content;
 
 /// What the business looks like while nobody gave it a face.
 const FACELESS: &str = "00000000000000000000000000000000";
@@ -132,75 +134,6 @@ fn source(source: &Source) -> Written {
         .maybe("originalMessageTimestamp", source.original_at.map(|at| at.seconds()))
 }
 
-fn content(content: &Content) -> Written {
-    let written = Written::new().with("type", content.kind()).with("text", text_form(content));
-    match content {
-        Content::Text { actions, .. } => written.and(all_actions(actions)),
-        Content::Image { media_url, media_type, alt_text, actions, .. } => {
-            written.and(media(media_url, media_type, alt_text)).and(all_actions(actions))
-        }
-        Content::File { media_url, media_type, alt_text, .. } => {
-            written.and(media(media_url, media_type, alt_text))
-        }
-        Content::Location { lat, long, place } => {
-            written.with("coordinates", json!({"lat": lat, "long": long})).maybe("location", place.as_ref())
-        }
-        Content::Carousel { items, aspect } => written
-            .with("items", items.iter().map(item).collect::<Vec<_>>())
-            .with("displaySettings", json!({"imageAspectRatio": aspect})),
-        Content::List { items, actions } => {
-            written.with("items", items.iter().map(item).collect::<Vec<_>>()).and(all_actions(actions))
-        }
-        Content::Form { fields, block_chat_input } => written
-            .with("fields", fields.iter().map(field).collect::<Vec<_>>())
-            .with("submitted", false)
-            .with("blockChatInput", block_chat_input),
-    }
-}
-
-/// What the message reads like; receivers that know no rich content show this.
-fn text_form(content: &Content) -> String {
-    match content {
-        Content::Text { text, .. } => text.clone(),
-        Content::Image { text, .. } | Content::File { text, .. } => text.clone().unwrap_or_default(),
-        Content::Location { lat, long, .. } => text::location(*lat, *long),
-        Content::Carousel { items, .. } | Content::List { items, .. } => text::items(items),
-        Content::Form { fields, .. } => {
-            fields.iter().map(|field| field.label.as_str()).collect::<Vec<_>>().join("\n")
-        }
-    }
-}
-
-fn media(url: &str, kind: &Option<String>, alt_text: &Option<String>) -> Written {
-    Written::new().with("mediaUrl", url).maybe("mediaType", kind.as_ref()).maybe("altText", alt_text.as_ref())
-}
-
-fn item(item: &Item) -> Written {
-    Written::of(item).and(all_actions(&item.actions))
-}
-
-fn all_actions(actions: &[Action]) -> Written {
-    let shown: Vec<Written> = actions.iter().map(action).collect();
-    Written::new().maybe("actions", (!shown.is_empty()).then_some(shown))
-}
-
-/// An action as it is kept, with what receivers expect to find beside it.
-fn action(action: &Action) -> Written {
-    let shown = Written::of(action);
-    match action {
-        Action::Postback { .. } | Action::Reply { .. } | Action::LocationRequest { .. } => {
-            shown.with("uri", "")
-        }
-        Action::Buy { .. } => shown.with("state", "offered"),
-        Action::Link { .. } | Action::Webview { .. } | Action::Share { .. } => shown,
-    }
-}
-
-fn field(field: &Field) -> Written {
-    let is_select = field.kind == FieldKind::Select;
-    Written::of(field).maybe("selectSize", is_select.then_some(1))
-}
-
 /// What v1.1 shows of a conversation: how much its person has not read, and until when everyone has.
 pub fn conversation(conversation: &Conversation) -> Value {
     let person = conversation.participants.first();
@@ -227,4 +160,115 @@ pub fn webhook(webhook: &Webhook) -> Value {
         .with("includeClient", webhook.include_client)
         .with("includeFullAppUser", webhook.include_full_user)
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Confirmation, ConversationKind, Id, Participant, PendingLink, Timestamp};
+    use crate::wire::v1::sample;
+
+    #[test]
+    fn everything_a_message_can_carry_is_shown() {
+        let full = Message {
+            author: Author {
+                name: Some("Ada".into()),
+                email: Some(" Ada@Example.com".into()),
+                ..Author::business()
+            },
+            source: Source {
+                client: Some(Id::new("5c8a5b90fa8624128cc5ba33")),
+                original_id: Some("SM1".into()),
+                original_at: Some(Timestamp::from_millis(1_552_571_286_000)),
+                ..Source::of("twilio")
+            },
+            payload: Some("YES".into()),
+            metadata: serde_json::Map::from_iter([("lang".to_owned(), json!("en-ca"))]),
+            ..sample::reply()
+        };
+        let shown = message(&full);
+        assert_eq!(shown["role"], "appMaker");
+        assert_eq!(shown["name"], "Ada");
+        assert_eq!(shown["payload"], "YES");
+        assert_eq!(shown["metadata"], json!({"lang": "en-ca"}));
+        assert_eq!(
+            shown["source"],
+            json!({"type": "twilio", "id": "5c8a5b90fa8624128cc5ba33", "originalMessageId": "SM1",
+                   "originalMessageTimestamp": 1552571286.0})
+        );
+        assert_eq!(shown["avatarUrl"], gravatar(Some("ada@example.com")));
+        assert_eq!(shown["authorId"], business_id(Some("ada@example.com")));
+    }
+
+    #[test]
+    fn authors_of_the_business_are_told_apart_by_email() {
+        let ids = [None, Some("ada@example.com"), Some("bob@example.com")].map(business_id);
+        assert!(ids.iter().all(|id| id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+        assert!(ids[0] != ids[1] && ids[1] != ids[2]);
+    }
+
+    #[test]
+    fn a_user_is_shown_with_identities_and_pending_links() {
+        let pending = PendingLink {
+            client: Client { status: ClientStatus::Pending, ..sample::client() },
+            confirmation: Confirmation::Prompt,
+            criteria: Default::default(),
+            expires_at: Timestamp::from_millis(0),
+        };
+        let user = User {
+            external_id: Some("alice@example.com".into()),
+            surname: Some("Brule".into()),
+            email: Some("a@example.com".into()),
+            pending: vec![pending.clone()],
+            ..sample::user()
+        };
+        assert_eq!(
+            app_user(&user),
+            json!({
+                "_id": "4a9006a2b1a17bebf00542ab",
+                "userId": "alice@example.com",
+                "givenName": "Alice",
+                "surname": "Brule",
+                "email": "a@example.com",
+                "signedUpAt": "2019-03-14T13:48:00.984Z",
+                "hasPaymentInfo": false,
+                "identities": [],
+                "conversationStarted": true,
+                "clients": [client(&sample::client())],
+                "pendingClients": [client(&pending.client)],
+                "properties": {"favoriteFood": "prizza"}
+            })
+        );
+        assert_eq!(client(&pending.client)["status"], "pending");
+        assert_eq!(client(&pending.client)["active"], false);
+    }
+
+    #[test]
+    fn a_conversation_tells_who_read_how_far() {
+        let mut conversation = Conversation::default_of(&sample::user());
+        assert_eq!(
+            super::conversation(&conversation),
+            json!({"_id": "0a01d368966f45bb6bd7d41c", "unreadCount": 0})
+        );
+        assert_eq!(conversation.kind, ConversationKind::Personal);
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        conversation.business_last_read = at(1_529_675_979_541);
+        conversation.participants =
+            vec![Participant { user: sample::user().id, unread: 3, last_read: at(1_529_675_980_000) }];
+        assert_eq!(
+            super::conversation(&conversation),
+            json!({"_id": "0a01d368966f45bb6bd7d41c", "unreadCount": 3,
+                   "appMakerLastRead": 1529675979.541, "appUserLastRead": 1529675980.0})
+        );
+    }
+
+    #[test]
+    fn a_webhook_shows_its_secret() {
+        assert_eq!(
+            webhook(&sample::webhook()),
+            json!({"_id": "55c8d9758590aa1900b9b9f6", "version": "v1.1",
+                   "target": "https://example.com/callback", "triggers": ["message:appUser"],
+                   "secret": "fake-secret", "includeClient": false, "includeFullAppUser": false})
+        );
+    }
 }

@@ -12,3 +12,6 @@ pub use message::{MessageDestination, PostMessage};
 pub use notification::Notification;
 pub use user::PreCreate;
 pub use webhook::WebhookFields;
+
+#[cfg(test)]
+mod tests;

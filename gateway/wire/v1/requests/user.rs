@@ -34,7 +34,10 @@ impl PreCreate {
     pub fn parse(body: &[u8], _now: Timestamp) -> Result<PreCreate, Invalid> {
         let document = document(body)?;
         let given = Given::root(&document);
-        let name = |key| given.optional(key, |name| name.text_within(NAME_MAX));
+        let name = |key| {
+            let name = given.optional(key, |name| name.text_within(NAME_MAX))?;
+            Ok(name.filter(|name| !name.is_empty()))
+        };
         Ok(PreCreate {
             user_id: given.required("userId", |id| id.filled_within(USER_ID_MAX))?,
             given_name: name("givenName")?,
