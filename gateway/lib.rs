@@ -3,6 +3,7 @@
 pub mod channels;
 pub mod core;
 pub mod model;
+pub mod server;
 pub mod settings;
 pub mod store;
 pub mod wire;
