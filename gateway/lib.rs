@@ -1,5 +1,6 @@
 //! Heliograph: a channel connector gateway and notification service.
 
+pub mod api;
 pub mod channels;
 pub mod core;
 pub mod model;
