@@ -124,6 +124,11 @@ impl CoreError {
     pub fn is_conflict(&self) -> bool {
         matches!(self, CoreError::Store(StoreError::Conflict(_)))
     }
+
+    /// Whether the store could not be reached, so that trying later may help.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, CoreError::Store(StoreError::Unavailable(_)))
+    }
 }
 
 impl From<StoreError> for CoreError {
@@ -136,6 +141,11 @@ impl Core {
     /// The present moment, by the clock everything here goes by.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether what is accepted now could be kept.
+    pub async fn healthy(&self) -> Result<(), CoreError> {
+        Ok(self.store.healthy().await?)
     }
 
     /// The use cases over a store.
