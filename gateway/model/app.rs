@@ -1,0 +1,163 @@
+//! What the operator sets up: apps, keys, integrations, webhooks.
+
+use std::collections::BTreeSet;
+
+use heliograph_connectors::channel::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Id;
+
+/// A tenant: users, conversations and integrations live inside one.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// 24 hex digits.
+    pub id: Id<App>,
+    /// What people call it; also the author's name where a message gives none.
+    pub name: String,
+    /// Its switches.
+    pub settings: AppSettings,
+}
+
+/// An app's switches, by the names v1.1 gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct AppSettings {
+    /// Anonymous people get invented names ("Optimistic Ferret").
+    pub use_animal_names: bool,
+    /// Card numbers are stored masked; on unless switched off.
+    pub mask_credit_card_numbers: Option<bool>,
+    /// How long messages are kept; for ever when unset.
+    pub conversation_retention_seconds: Option<u64>,
+    /// A postback is also kept as a message.
+    pub echo_postback: bool,
+    /// Conversations start only by a message.
+    pub ignore_auto_conversation_start: bool,
+}
+
+/// A credential.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// `app_…`, `act_…` or `svc_…`.
+    pub id: String,
+    /// What tokens are signed with, and the password of Basic.
+    pub secret: Secret,
+    /// What it may reach.
+    pub scope: KeyScope,
+}
+
+/// What a key may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyScope {
+    /// Every app.
+    Account,
+    /// One app.
+    App(Id<App>),
+}
+
+/// A configured channel of an app.
+#[derive(Debug, Clone)]
+pub struct Integration {
+    /// 24 hex digits.
+    pub id: Id<Integration>,
+    /// Whose it is.
+    pub app: Id<App>,
+    /// The channel's type: `twilio`.
+    pub kind: String,
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// The connector's settings, secrets included.
+    pub settings: Map<String, Value>,
+    /// The pace set for it; what is unset is the channel's.
+    pub limits: Limits,
+    /// What to do with a send whose outcome stays unknown.
+    pub on_unknown: OnUnknown,
+    /// Send even to those who opted out.
+    pub ignore_opt_out: bool,
+    /// Whether arrival at the person is reported; the channel's own answer when unset.
+    pub user_receipts: Option<bool>,
+}
+
+/// The pace set for an integration.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Messages a second in the long run.
+    #[serde(default)]
+    pub per_second: Option<f64>,
+    /// Messages in any 24 hours.
+    #[serde(default)]
+    pub per_day: Option<u64>,
+    /// Messages that may leave at once after a pause.
+    #[serde(default)]
+    pub burst: Option<u32>,
+}
+
+/// What to do with a send whose outcome stays unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnUnknown {
+    /// Send again: at least once, possibly twice.
+    #[default]
+    Resend,
+    /// Keep it for a person to decide.
+    Hold,
+    /// Report failure: at most once, possibly never.
+    Fail,
+}
+
+/// A subscription: what a customer wants to be told, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// 24 hex digits.
+    pub id: Id<Webhook>,
+    /// Whose it is.
+    pub app: Id<App>,
+    /// Where to post.
+    pub target: String,
+    /// Trigger names as subscribed, `*` and `message` among them.
+    pub triggers: BTreeSet<String>,
+    /// Sent as `X-API-Key`, and the key of the signature.
+    pub secret: String,
+    /// The API version that made it decides the payload's shape.
+    pub version: WebhookVersion,
+    /// Whether the client is included where an event has one.
+    #[serde(default)]
+    pub include_client: bool,
+    /// Whether the whole user is included.
+    #[serde(default)]
+    pub include_full_user: bool,
+    /// Whether it comes from the configuration file, so that the API may not change it.
+    #[serde(default)]
+    pub declared: bool,
+}
+
+/// Which payloads a webhook receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WebhookVersion {
+    /// `v1.1`
+    #[serde(rename = "v1.1")]
+    V1,
+    /// `v2`
+    #[serde(rename = "v2")]
+    V2,
+}
+
+/// An app with all that is set up for it: one immutable view, read without touching the store.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// The app.
+    pub app: App,
+    /// Its channels.
+    pub integrations: Vec<Integration>,
+    /// Its subscriptions.
+    pub webhooks: Vec<Webhook>,
+}
+
+impl Tenant {
+    /// The integration with this id.
+    pub fn integration(&self, id: &Id<Integration>) -> Option<&Integration> {
+        self.integrations.iter().find(|integration| integration.id == *id)
+    }
+}

@@ -1,0 +1,85 @@
+//! Ids: text that knows what it names.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// The id of a `T`: 24 lowercase hex digits, or a UUID for a notification.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id<T> {
+    text: String,
+    #[serde(skip)]
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Id<T> {
+    /// An id known from elsewhere.
+    pub fn new(text: impl Into<String>) -> Id<T> {
+        Id { text: text.into(), of: PhantomData }
+    }
+
+    /// A new id of 24 hex digits: four bytes of time, so that ids sort roughly by age, then chance.
+    pub fn fresh(now: Timestamp) -> Id<T> {
+        let seconds = (now.millis() / 1000) as u32;
+        Id::new(format!("{seconds:08x}{:016x}", rand::random::<u64>()))
+    }
+
+    /// A new id in the form of a UUID, as notifications and events have.
+    pub fn fresh_uuid() -> Id<T> {
+        Id::new(uuid::Uuid::new_v4().to_string())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Id<T> {
+        Id::new(self.text.clone())
+    }
+}
+
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Id<T>) -> bool {
+        self.text == other.text
+    }
+}
+
+impl<T> Eq for Id<T> {}
+
+impl<T> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Id<T>) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Id<T> {
+    fn cmp(&self, other: &Id<T>) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl<T> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl<T> fmt::Display for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.text)
+    }
+}

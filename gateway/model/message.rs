@@ -1,0 +1,101 @@
+//! What was said.
+
+use heliograph_connectors::channel::Content;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Client, Conversation, Id, Integration, Timestamp, User};
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// 24 hex digits.
+    pub id: Id<Message>,
+    /// Where it was said.
+    pub conversation: Id<Conversation>,
+    /// Who said it.
+    pub author: Author,
+    /// When; unique within the conversation.
+    pub received: Timestamp,
+    /// What was said.
+    pub content: Content,
+    /// Where it came from.
+    pub source: Source,
+    /// What a quick reply carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    /// The business's own facts.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+}
+
+/// Who said it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Author {
+    /// The person or the business.
+    pub role: Role,
+    /// The person; nobody for the business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Id<User>>,
+    /// Their name as shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The business author's email.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Their picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+}
+
+impl Author {
+    /// The business, under no particular name.
+    pub fn business() -> Author {
+        Author { role: Role::Business, user: None, name: None, email: None, avatar_url: None }
+    }
+}
+
+/// The person or the business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// `appUser`, `user`.
+    User,
+    /// `appMaker`, `business`.
+    Business,
+}
+
+/// Where a message came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// A channel's type, `api` or `notification`.
+    pub kind: String,
+    /// The integration it came through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration: Option<Id<Integration>>,
+    /// The client it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Id<Client>>,
+    /// The provider's id of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_id: Option<String>,
+    /// The provider's time of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_at: Option<Timestamp>,
+}
+
+impl Source {
+    /// Something said through the API (`api`) or the Notification API (`notification`).
+    pub fn of(kind: &str) -> Source {
+        Source {
+            kind: kind.to_owned(),
+            integration: None,
+            client: None,
+            original_id: None,
+            original_at: None,
+        }
+    }
+}

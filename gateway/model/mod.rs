@@ -1,0 +1,23 @@
+//! What the gateway knows: plain data and state machines, without I/O.
+
+mod app;
+mod clock;
+mod conversation;
+mod delivery;
+mod event;
+mod id;
+mod job;
+mod message;
+mod user;
+
+pub use app::{
+    App, AppSettings, Integration, Key, KeyScope, Limits, OnUnknown, Tenant, Webhook, WebhookVersion,
+};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use conversation::{Conversation, ConversationKind, Participant};
+pub use delivery::{Delivery, DeliveryError, Moment, Notified, Part, Purpose, State};
+pub use event::{DeliverySubject, Event, EventDestination, LinkOutcome, What};
+pub use id::Id;
+pub use job::{Job, NewJob, Work};
+pub use message::{Author, Message, Role, Source};
+pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

@@ -1,0 +1,149 @@
+//! People and the channel identities linked to them.
+
+use heliograph_connectors::channel::Content;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Conversation, Id, Integration, Timestamp};
+
+/// A person, known by any number of channel identities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// 24 hex digits.
+    pub id: Id<User>,
+    /// The business's own id (`userId` in v1.1, `externalId` in v2); nobody's while anonymous.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// First name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    /// Last name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surname: Option<String>,
+    /// Email address, for display.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// When the business says they signed up; else when we first knew them.
+    pub signed_up_at: Timestamp,
+    /// The business's own facts (`properties` in v1.1, `metadata` in v2).
+    #[serde(default)]
+    pub properties: Map<String, Value>,
+    /// The conversation that v1.1 sees.
+    pub conversation: Id<Conversation>,
+    /// Whether anything was ever said in it.
+    #[serde(default)]
+    pub conversation_started: bool,
+    /// Linked identities.
+    #[serde(default)]
+    pub clients: Vec<Client>,
+    /// Links that wait for their confirmation.
+    #[serde(default)]
+    pub pending: Vec<PendingLink>,
+}
+
+impl User {
+    /// Someone new.
+    pub fn new(now: Timestamp) -> User {
+        User {
+            id: Id::fresh(now),
+            external_id: None,
+            given_name: None,
+            surname: None,
+            email: None,
+            signed_up_at: now,
+            properties: Map::new(),
+            conversation: Id::fresh(now),
+            conversation_started: false,
+            clients: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// The identity at an address, if linked.
+    pub fn client_at(&self, integration: &Id<Integration>, address: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.is_at(integration, address))
+    }
+}
+
+/// A person's identity on one channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Client {
+    /// 24 hex digits.
+    pub id: Id<Client>,
+    /// The channel's type.
+    pub kind: String,
+    /// The integration it is reached through.
+    pub integration: Id<Integration>,
+    /// The address on the channel.
+    pub address: String,
+    /// Whether it may be used.
+    pub status: ClientStatus,
+    /// What the channel calls them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The provider's own facts about them.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub raw: Value,
+    /// When the person last did something here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+    /// When it was linked to a user known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Whether this is the identity at an address.
+    pub fn is_at(&self, integration: &Id<Integration>, address: &str) -> bool {
+        self.integration == *integration && self.address == address
+    }
+}
+
+/// Whether a client may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientStatus {
+    /// It may.
+    Active,
+    /// The person blocked us there.
+    Blocked,
+    /// Superseded.
+    Inactive,
+    /// Not confirmed yet.
+    Pending,
+}
+
+/// A link that waits for its confirmation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingLink {
+    /// What the client will be.
+    pub client: Client,
+    /// What is waited for.
+    pub confirmation: Confirmation,
+    /// What the business sent to name the person (`phoneNumber`, …), echoed in link events.
+    pub criteria: Map<String, Value>,
+    /// When it is given up.
+    pub expires_at: Timestamp,
+}
+
+/// How a link is confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Confirmation {
+    /// At once, or when the message was accepted.
+    Immediate {
+        /// Sent first, if given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Content>,
+    },
+    /// When the person next writes.
+    UserActivity {
+        /// What is sent to them.
+        message: Content,
+    },
+    /// When the person says yes to the platform's question.
+    Prompt,
+}

@@ -1,0 +1,281 @@
+//! What a change does within a transaction: first every condition is read, then all is written, so that a refused
+//! change has written nothing and needs no savepoint.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::{
+    Batch, Document, Epoch, Expect, Key, Put, Queue, Settlement, StoreError, Stored, slot_of,
+};
+use super::cache::{self, Cached, Written};
+use super::claims::{Claims, Out};
+use super::seen::{Mark, Seen};
+use crate::model::{App, Id, Job, NewJob, Timestamp};
+
+/// Expired documents removed in one transaction: a bite that keeps nobody waiting.
+pub(super) const PRUNE_BITE: usize = 128;
+
+/// Something to be written.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A batch.
+    Commit(Prepared),
+    /// The end of a claim, with its batch.
+    Settle(Claim, Settlement, Prepared),
+    /// The removal of some documents that expired by then.
+    Prune(Timestamp),
+    /// Whether writing works.
+    Probe(Timestamp),
+}
+
+/// A claim, as its holder names it.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) queue: Queue,
+    pub(super) epoch: Epoch,
+    pub(super) job: Id<Job>,
+}
+
+/// A batch with all that can be done about it outside of the writer's thread.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    batch: Batch,
+    /// The work of its jobs as JSON, in their order.
+    work: Vec<String>,
+}
+
+impl Prepared {
+    pub(super) fn new(batch: Batch) -> Result<Prepared, StoreError> {
+        for document in &batch.documents {
+            if let Document::Put(put) = document
+                && std::str::from_utf8(&put.body).is_err()
+            {
+                return Err(StoreError::Corrupt(format!("{}: its body is no text", named(&put.key))));
+            }
+        }
+        let work: Result<_, _> = batch.jobs.iter().map(|job| serde_json::to_string(&job.work)).collect();
+        let work = work.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok(Prepared { batch, work })
+    }
+}
+
+/// Why a change was not made.
+pub(super) enum Failure {
+    /// For its own sake: nothing of it was written.
+    Refused(StoreError),
+    /// The database failed, and the transaction with it.
+    Broken(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Broken(error)
+    }
+}
+
+/// What memory must learn once the transaction is durable.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) seen: HashSet<Mark>,
+    pub(super) written: Vec<Written>,
+    pub(super) settled: HashMap<Id<Job>, Queue>,
+    /// Groups that have another job at the head of a lane.
+    pub(super) touched: Vec<(u8, String)>,
+}
+
+/// An open transaction.
+pub(super) struct Transaction<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) claims: &'a Claims,
+    pub(super) seen: &'a Seen,
+    pub(super) now: Timestamp,
+    /// The version the next write gets.
+    pub(super) version: &'a mut u64,
+    pub(super) effects: Effects,
+}
+
+impl Transaction<'_> {
+    /// Makes a change, and says how many rows it removed if it prunes.
+    pub(super) fn apply(&mut self, change: Change) -> Result<usize, Failure> {
+        match change {
+            Change::Commit(prepared) => self.commit(prepared)?,
+            Change::Settle(claim, settlement, prepared) => self.settle(claim, &settlement, prepared)?,
+            Change::Prune(before) => return Ok(self.prune(before)?),
+            Change::Probe(now) => self.probe(now)?,
+        }
+        Ok(0)
+    }
+
+    fn commit(&mut self, prepared: Prepared) -> Result<(), Failure> {
+        let mark = self.seen.mark(&prepared.batch);
+        if self.is_repeated(mark) {
+            return Ok(());
+        }
+        self.check(&prepared.batch)?;
+        self.write(prepared, mark)
+    }
+
+    fn settle(&mut self, claim: Claim, settlement: &Settlement, prepared: Prepared) -> Result<(), Failure> {
+        let mark = self.seen.mark(&prepared.batch);
+        if self.is_repeated(mark) {
+            return Ok(());
+        }
+        let claims = self.claims;
+        let out = claims.find(claim.queue, claim.epoch, &claim.job);
+        let is_settled = self.effects.settled.contains_key(&claim.job);
+        let Some(out) = out.filter(|_| !is_settled) else { return Err(Failure::Refused(StoreError::Lost)) };
+        self.check(&prepared.batch)?;
+        self.end(&claim.job, out, settlement)?;
+        self.effects.settled.insert(claim.job, claim.queue);
+        self.write(prepared, mark)
+    }
+
+    fn is_repeated(&self, mark: Mark) -> bool {
+        self.seen.contains(mark) || self.effects.seen.contains(&mark)
+    }
+
+    /// Whether all conditions hold.
+    fn check(&self, batch: &Batch) -> Result<(), Failure> {
+        for document in &batch.documents {
+            let Document::Put(put) = document else { continue };
+            let holds = match put.expect {
+                Expect::Anything => true,
+                Expect::Absent => self.version(&batch.app, &put.key)?.is_none(),
+                Expect::Version(version) => self.version(&batch.app, &put.key)? == Some(version),
+            };
+            if !holds {
+                return Err(Failure::Refused(StoreError::Conflict(named(&put.key))));
+            }
+        }
+        Ok(())
+    }
+
+    fn version(&self, app: &Id<App>, key: &Key) -> rusqlite::Result<Option<u64>> {
+        let sql = "SELECT version FROM documents
+                   WHERE app = ?1 AND kind = ?2 AND id = ?3 AND (expires IS NULL OR expires > ?4)";
+        let found: Option<i64> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params![app.as_str(), key.kind, key.id, self.now.millis()], |row| row.get(0))
+            .optional()?;
+        Ok(found.map(i64::unsigned_abs))
+    }
+
+    fn write(&mut self, prepared: Prepared, mark: Mark) -> Result<(), Failure> {
+        let Prepared { batch, work } = prepared;
+        let app = batch.app;
+        for document in batch.documents {
+            match document {
+                Document::Put(put) => self.put(&app, put)?,
+                Document::Delete(key) => self.delete(&app, &key)?,
+            }
+        }
+        for (list, entry) in &batch.entries {
+            let sql = "INSERT INTO entries (app, list, member, rank) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT DO UPDATE SET rank = excluded.rank";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.execute(params![app.as_str(), list, entry.member, entry.rank])?;
+        }
+        for (list, member) in &batch.removals {
+            let sql = "DELETE FROM entries WHERE app = ?1 AND list = ?2 AND member = ?3";
+            self.connection.prepare_cached(sql)?.execute(params![app.as_str(), list, member])?;
+        }
+        for (job, work) in batch.jobs.into_iter().zip(&work) {
+            self.add(&app, job, work)?;
+        }
+        self.effects.seen.insert(mark);
+        Ok(())
+    }
+
+    fn put(&mut self, app: &Id<App>, put: Put) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO documents (app, kind, id, version, body, expires)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT DO UPDATE SET version = max(version + 1, excluded.version),
+                                             body = excluded.body, expires = excluded.expires
+                   RETURNING version";
+        let Put { key, body, expires, .. } = put;
+        let text = ToSqlOutput::Borrowed(ValueRef::Text(&body));
+        let end = expires.map(Timestamp::millis);
+        let fresh = i64::try_from(*self.version).unwrap_or(i64::MAX);
+        let version: i64 = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params![app.as_str(), key.kind, key.id, fresh, text, end], |row| row.get(0))?;
+        *self.version += 1;
+        let stored = Stored { version: version.unsigned_abs(), body };
+        self.effects.written.push((cache::name(app, &key), Some(Cached { stored, expires })));
+        Ok(())
+    }
+
+    fn delete(&mut self, app: &Id<App>, key: &Key) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM documents WHERE app = ?1 AND kind = ?2 AND id = ?3";
+        self.connection.prepare_cached(sql)?.execute(params![app.as_str(), key.kind, key.id])?;
+        self.effects.written.push((cache::name(app, key), None));
+        Ok(())
+    }
+
+    fn add(&mut self, app: &Id<App>, job: NewJob, work: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO jobs (id, app, slot, grp, lane, due, attempt, head, work)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0,
+                           NOT EXISTS (SELECT 1 FROM jobs WHERE app = ?2 AND lane = ?5), ?7)
+                   ON CONFLICT (id) DO NOTHING RETURNING head";
+        let slot = slot_of(&job);
+        let is_head: Option<bool> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(
+                params![job.id.as_str(), app.as_str(), slot, job.group, job.lane, job.due.millis(), work],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if is_head == Some(true) {
+            self.effects.touched.push((slot, job.group));
+        }
+        Ok(())
+    }
+
+    /// Ends a claim in the table. The lane's next job becomes its head when the lane is free of this one.
+    fn end(&mut self, job: &Id<Job>, out: &Out, settlement: &Settlement) -> rusqlite::Result<()> {
+        let connection = self.connection;
+        match settlement {
+            Settlement::Done => {
+                connection.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([job.as_str()])?;
+            }
+            Settlement::Again(retry) => {
+                // A lane of its own bears the job's name.
+                let lane = if retry.keeps_lane { &out.lane } else { job.as_str() };
+                let sql = "UPDATE jobs SET due = ?2, attempt = ?3, lane = ?4 WHERE id = ?1";
+                let values = params![job.as_str(), retry.due.millis(), retry.attempt, lane];
+                connection.prepare_cached(sql)?.execute(values)?;
+            }
+        }
+        let sql = "UPDATE jobs SET head = 1
+                   WHERE seq = (SELECT min(seq) FROM jobs WHERE app = ?1 AND lane = ?2) AND head = 0
+                   RETURNING slot, grp";
+        let next = connection
+            .prepare_cached(sql)?
+            .query_row(params![out.app, out.lane], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        self.effects.touched.extend(next);
+        Ok(())
+    }
+
+    fn prune(&mut self, before: Timestamp) -> rusqlite::Result<usize> {
+        // What the cache holds of them is expired too, and is not shown.
+        let sql = "DELETE FROM documents WHERE rowid IN
+                   (SELECT rowid FROM documents WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
+        self.connection.prepare_cached(sql)?.execute(params![before.millis(), PRUNE_BITE as i64])
+    }
+
+    fn probe(&mut self, now: Timestamp) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO probes VALUES (1, ?1) ON CONFLICT DO UPDATE SET at = excluded.at";
+        self.connection.prepare_cached(sql)?.execute([now.millis()])?;
+        Ok(())
+    }
+}
+
+fn named(key: &Key) -> String {
+    format!("{} {}", key.kind, key.id)
+}

@@ -1,0 +1,185 @@
+//! The embedded engine: SQLite in one directory, one writer with group commit.
+//!
+//! One thread writes: it takes every batch that waits, commits them in one durable transaction, and only then
+//! answers. Reads go to the cache of what was written last, then to threads with connections of their own. What
+//! is claimed is known in memory alone, because this process is the only owner: its end frees everything.
+//! The tables are in `schema.rs`, made to be read with the `sqlite3` shell.
+
+mod apply;
+mod cache;
+mod claims;
+mod reads;
+mod schema;
+mod seen;
+mod upkeep;
+mod writer;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::Notify;
+
+use self::apply::{Change, Claim, Prepared};
+use self::cache::Cache;
+use self::reads::Readers;
+use self::schema::Place;
+use self::upkeep::Upkeep;
+use self::writer::{Bench, Writer};
+use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored};
+use crate::model::{App, Clock, Id, Job, Timestamp};
+
+/// The place that is no directory: everything in memory, for tests.
+pub const MEMORY: &str = ":memory:";
+
+/// The embedded engine.
+#[derive(Debug)]
+pub struct Embedded {
+    writer: Writer,
+    /// None in memory, where only the writer's connection sees anything.
+    readers: Option<Readers>,
+    cache: Arc<Cache>,
+    bells: Bells,
+    clock: Arc<dyn Clock>,
+    upkeep: Mutex<Option<Upkeep>>,
+}
+
+/// One bell per slot.
+type Bells = Arc<[Arc<Notify>]>;
+
+impl Embedded {
+    /// Opens the store in a directory, made if need be, or in memory ([`MEMORY`]).
+    pub fn open(place: &str, clock: Arc<dyn Clock>) -> Result<Embedded, StoreError> {
+        let place = match place {
+            MEMORY => Place::memory(),
+            directory => Place::take(Path::new(directory))?,
+        };
+        let cache = Arc::new(Cache::default());
+        let bells: Bells = (0..SLOTS).map(|_| Arc::default()).collect();
+        let database = place.database().map(Path::to_owned);
+        let bench = Bench::new(place, cache.clone(), bells.clone(), clock.clone()).map_err(describe)?;
+        let readers = database.as_deref().map(Readers::start).transpose()?;
+        let writer = Writer::start(bench)?;
+        let upkeep = Upkeep::start(database, writer.clone(), clock.clone())?;
+        Ok(Embedded { writer, readers, cache, bells, clock, upkeep: Mutex::new(Some(upkeep)) })
+    }
+
+    /// Runs a read where it disturbs least.
+    async fn look<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let found = match &self.readers {
+            Some(readers) => readers.ask(read).await?,
+            None => self.writer.ask(|bench| read(bench.connection())).await?,
+        };
+        found.map_err(describe)
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn read(&self, app: &Id<App>, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let now = self.clock.now();
+        if let Some(found) = self.cache.read(app, keys, now) {
+            return Ok(found);
+        }
+        let (app, keys) = (app.clone(), keys.to_vec());
+        self.look(move |connection| reads::documents(connection, &app, &keys, now)).await
+    }
+
+    async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError> {
+        let (app, list) = (app.clone(), list.to_owned());
+        self.look(move |connection| reads::page(connection, &app, &list, cut)).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.writer.change(Change::Commit(Prepared::new(batch)?)).await?;
+        Ok(())
+    }
+
+    fn queues(&self) -> Vec<Queue> {
+        (0..SLOTS).map(|slot| Queue { shard: 0, slot }).collect()
+    }
+
+    async fn lease(&self, queue: Queue) -> Result<Epoch, StoreError> {
+        self.writer.ask(move |bench| bench.lease(queue)).await
+    }
+
+    async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.writer.ask(move |bench| bench.groups(queue, limit)).await?.map_err(describe)
+    }
+
+    async fn claim(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        group: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        let group = group.to_owned();
+        let claimed = self.writer.ask(move |bench| bench.claim(queue, epoch, &group, now, limit)).await??;
+        claimed.into_iter().map(claims::Row::into_job).collect()
+    }
+
+    async fn settle(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        job: &Job,
+        settlement: Settlement,
+        batch: Batch,
+    ) -> Result<(), StoreError> {
+        let claim = Claim { queue, epoch, job: job.id.clone() };
+        self.writer.change(Change::Settle(claim, settlement, Prepared::new(batch)?)).await?;
+        Ok(())
+    }
+
+    fn bell(&self, queue: Queue) -> Arc<Notify> {
+        self.bells[usize::from(queue.slot % SLOTS)].clone()
+    }
+
+    async fn healthy(&self) -> Result<(), StoreError> {
+        self.writer.change(Change::Probe(self.clock.now())).await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        let upkeep = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(upkeep) = upkeep {
+            // Joins a thread that may be waiting for the disk.
+            let _ = tokio::task::spawn_blocking(move || upkeep.stop()).await;
+        }
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
+        self.writer.close().await;
+    }
+}
+
+/// What an error of SQLite means to callers.
+fn describe(error: rusqlite::Error) -> StoreError {
+    use rusqlite::{Error, ErrorCode};
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(error.to_string()),
+        None if matches!(error, Error::InvalidColumnType(..) | Error::FromSqlConversionFailure(..)) => {
+            StoreError::Corrupt(error.to_string())
+        }
+        _ => unavailable(error),
+    }
+}
+
+fn unavailable(error: impl Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// What is said when the store was closed.
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".into())
+}

@@ -1,0 +1,257 @@
+//! The one thread that writes: it takes all that waits, makes it durable in one transaction, and then answers.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::{Epoch, Queue, StoreError};
+use super::apply::{Change, Effects, Failure, Transaction};
+use super::cache::Cache;
+use super::claims::{Claims, Row};
+use super::schema::Place;
+use super::seen::Seen;
+use super::{Bells, closed, unavailable};
+use crate::model::{Clock, Timestamp};
+
+/// Commands that may wait; who comes after waits in line.
+const WAITING: usize = 1_024;
+
+/// Commands taken into one transaction, so that the first of them does not wait for ever.
+const GROUP: usize = 512;
+
+/// Versions begin at the time in these parts of a millisecond, so that they rise over removals and restarts.
+const VERSIONS_PER_MILLISECOND: u64 = 1_000;
+
+enum Command {
+    Change(Change, Answer),
+    Look(Box<dyn FnOnce(&mut Bench) + Send>),
+    Close,
+}
+
+type Answer = oneshot::Sender<Result<usize, StoreError>>;
+
+/// The way to the thread.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    commands: mpsc::Sender<Command>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Writer {
+    pub(super) fn start(bench: Bench) -> Result<Writer, StoreError> {
+        let (commands, waiting) = mpsc::channel(WAITING);
+        let thread = thread::Builder::new().name("store-write".into());
+        let thread = thread.spawn(move || serve(bench, waiting)).map_err(unavailable)?;
+        Ok(Writer { commands, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Makes a change durable.
+    pub(super) async fn change(&self, change: Change) -> Result<usize, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Change(change, answer)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// The same for threads.
+    pub(super) fn change_blocking(&self, change: Change) -> Result<usize, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.blocking_send(Command::Change(change, answer)).map_err(|_| closed())?;
+        answered.blocking_recv().map_err(|_| closed())?
+    }
+
+    /// Looks at what is durable; memory may be changed, the database not.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Bench) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let look = Box::new(move |bench: &mut Bench| {
+            // Who asked may have gone away.
+            let _ = answer.send(look(bench));
+        });
+        self.commands.send(Command::Look(look)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())
+    }
+
+    /// Does what waits and closes the database.
+    pub(super) async fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A thread that is gone already needs no word.
+            let _ = self.commands.send(Command::Close).await;
+            let _ = tokio::task::spawn_blocking(move || drop(thread.join())).await;
+        }
+    }
+}
+
+/// What the thread works with.
+pub(super) struct Bench {
+    connection: Connection,
+    claims: Claims,
+    seen: Seen,
+    version: u64,
+    cache: Arc<Cache>,
+    bells: Bells,
+    clock: Arc<dyn Clock>,
+    /// Declared last: the lock on the directory goes after the connection.
+    place: Place,
+}
+
+impl Bench {
+    pub(super) fn new(
+        place: Place,
+        cache: Arc<Cache>,
+        bells: Bells,
+        clock: Arc<dyn Clock>,
+    ) -> rusqlite::Result<Bench> {
+        let connection = place.connect()?;
+        let claims = Claims::load(&connection)?;
+        let version = clock.now().millis().unsigned_abs() * VERSIONS_PER_MILLISECOND;
+        Ok(Bench { connection, claims, seen: Seen::default(), version, cache, bells, clock, place })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn lease(&mut self, queue: Queue) -> Epoch {
+        self.claims.lease(queue)
+    }
+
+    pub(super) fn groups(
+        &mut self,
+        queue: Queue,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(String, Timestamp)>> {
+        self.claims.groups(&self.connection, queue, limit)
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        queue: Queue,
+        epoch: Epoch,
+        group: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.claims.claim(&self.connection, queue, epoch, group, now, limit)
+    }
+
+    /// Commits a group of changes and answers each.
+    fn commit(&mut self, changes: Vec<(Change, Answer)>) {
+        let (changes, answers): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        match self.transact(changes) {
+            Ok((outcomes, effects)) => {
+                self.learn(effects);
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    let _ = answer.send(outcome);
+                }
+            }
+            Err(error) => {
+                self.recover();
+                for answer in answers {
+                    let _ = answer.send(Err(unavailable(&error)));
+                }
+            }
+        }
+    }
+
+    fn transact(&mut self, changes: Vec<Change>) -> rusqlite::Result<Transacted> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut transaction = Transaction {
+            connection: &self.connection,
+            claims: &self.claims,
+            seen: &self.seen,
+            now: self.clock.now(),
+            version: &mut self.version,
+            effects: Effects::default(),
+        };
+        let mut outcomes = Vec::with_capacity(changes.len());
+        for change in changes {
+            outcomes.push(match transaction.apply(change) {
+                Ok(count) => Ok(count),
+                Err(Failure::Refused(error)) => Err(error),
+                Err(Failure::Broken(error)) => return Err(error),
+            });
+        }
+        let effects = transaction.effects;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok((outcomes, effects))
+    }
+
+    /// Takes what has become durable into memory, and rings where there may be work.
+    fn learn(&mut self, effects: Effects) {
+        self.seen.remember(&effects.seen, Instant::now());
+        self.cache.learn(effects.written);
+        let mut rung = HashSet::new();
+        for (job, queue) in effects.settled {
+            self.claims.settled(queue, &job);
+            rung.insert(queue.slot);
+        }
+        for (slot, group) in effects.touched {
+            self.claims.touched(slot, group);
+            rung.insert(slot);
+        }
+        for slot in rung {
+            if let Some(bell) = self.bells.get(usize::from(slot)) {
+                bell.notify_one();
+            }
+        }
+    }
+
+    /// After a failure nothing is held back: the transaction is rolled back, and since the disk may have left the
+    /// connection in doubt, a fresh one takes over if it can be had.
+    fn recover(&mut self) {
+        if !self.connection.is_autocommit() {
+            // SQLite rolls back by itself on most failures, and closing does it for good.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        if self.place.database().is_some()
+            && let Ok(fresh) = self.place.connect()
+        {
+            self.connection = fresh;
+        }
+    }
+}
+
+type Transacted = (Vec<Result<usize, StoreError>>, Effects);
+
+fn serve(mut bench: Bench, mut waiting: mpsc::Receiver<Command>) {
+    let mut is_open = true;
+    while is_open {
+        let mut next = waiting.blocking_recv();
+        let (mut changes, mut looks) = (Vec::new(), Vec::new());
+        loop {
+            match next {
+                Some(Command::Change(change, answer)) => changes.push((change, answer)),
+                Some(Command::Look(look)) => looks.push(look),
+                Some(Command::Close) => waiting.close(),
+                None => {
+                    is_open = false;
+                    break;
+                }
+            }
+            if changes.len() + looks.len() >= GROUP {
+                break;
+            }
+            next = match waiting.try_recv() {
+                Ok(command) => Some(command),
+                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Disconnected) => None,
+            };
+        }
+        if !changes.is_empty() {
+            bench.commit(changes);
+        }
+        // After the commit, so that what is seen and given out is durable.
+        for look in looks {
+            look(&mut bench);
+        }
+    }
+    // The write-ahead log is put away, so that a copy of the one file is a copy of all.
+    let _ = bench.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+}

@@ -1,0 +1,235 @@
+//! The store: reads by key or page, one atomic [`Batch`], and the work queues. Two engines, one behaviour.
+//!
+//! What is stored is documents (JSON under a kind and an id, with a version), lists (members ordered by rank)
+//! and jobs. No transaction lives across an await: a batch carries its own conditions.
+
+mod batch;
+pub mod embedded;
+pub mod redis;
+pub mod suite;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+pub use batch::{Batch, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
+
+use crate::model::{App, Clock, Id, Job, NewJob, Timestamp, Work};
+
+/// Where everything is kept.
+///
+/// Every call on tenant data carries the app's id; only claims, which serve all apps, do not.
+#[async_trait]
+pub trait Store: Debug + Send + Sync {
+    /// The documents under these keys, in the same order; `None` where there is none or it expired.
+    async fn read(&self, app: &Id<App>, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreError>;
+
+    /// A page of a list, oldest first whatever the direction of the cut.
+    async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError>;
+
+    /// All or nothing, durable when it returns. A condition that does not hold is [`StoreError::Conflict`].
+    /// Committing the same batch again (same [`Batch::id`]) within a minute changes nothing and succeeds.
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// The work queues there are. Fixed for the life of the process.
+    fn queues(&self) -> Vec<Queue>;
+
+    /// Takes a queue over: claims made under an older epoch become free again and can no longer be settled.
+    async fn lease(&self, queue: Queue) -> Result<Epoch, StoreError>;
+
+    /// The groups that have a job to give out, each with the time its earliest one is (or was) due, earliest
+    /// first, at most `limit`.
+    async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError>;
+
+    /// Gives out up to `limit` due jobs of a group, earliest first: at most one per lane, none from a lane
+    /// that has one out. They stay out until settled or until the queue is leased anew.
+    async fn claim(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        group: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError>;
+
+    /// Ends a claim and commits what came of it, together. [`StoreError::Lost`] when the claim is not ours
+    /// any more; then nothing was changed.
+    async fn settle(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        job: &Job,
+        settlement: Settlement,
+        batch: Batch,
+    ) -> Result<(), StoreError>;
+
+    /// Rung whenever a commit or settlement here may have put work into the queue. Subscribe, look, sleep.
+    fn bell(&self, queue: Queue) -> Arc<Notify>;
+
+    /// Whether a write would succeed now, for readiness.
+    async fn healthy(&self) -> Result<(), StoreError>;
+
+    /// Everything in flight is on disk and files are closed.
+    async fn close(&self);
+}
+
+/// A document as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Rises with every write; what [`Expect::Version`] compares.
+    pub version: u64,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+/// A document and the version it had when read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versioned<T> {
+    /// What [`Expect::Version`] compares.
+    pub version: u64,
+    /// The document.
+    pub value: T,
+}
+
+/// Which part of a list to read. Bounds are exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The last `limit` entries.
+    Newest {
+        /// At most so many.
+        limit: usize,
+    },
+    /// The last `limit` entries with a lower rank.
+    Before {
+        /// The bound.
+        rank: i64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The first `limit` entries with a higher rank.
+    After {
+        /// The bound.
+        rank: i64,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// A share of the work that one node owns at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Queue {
+    /// The app's shard.
+    pub shard: u16,
+    /// One of [`SLOTS`] within it.
+    pub slot: u8,
+}
+
+/// Queues per shard: a busy app's work can be spread over so many nodes.
+pub const SLOTS: u8 = 8;
+
+/// The fencing token of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+/// Why the store refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote first, or a document that should be absent is there. Load again and decide anew.
+    #[error("{0} was changed by somebody else")]
+    Conflict(String),
+    /// The claim was taken over.
+    #[error("the claim is no longer ours")]
+    Lost,
+    /// It cannot be reached, is full, or does not answer. Nothing is known to have changed; trying the same
+    /// batch again is safe.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What it holds cannot be read: a bug or a foreign hand.
+    #[error("the store holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+/// A document kind: where its documents live and how to find one's id.
+pub trait Record: serde::Serialize + DeserializeOwned {
+    /// The kind's name in keys; short, because it stands in every one.
+    const KIND: &'static str;
+
+    /// The id within its app.
+    fn record_id(&self) -> String;
+}
+
+impl dyn Store + '_ {
+    /// One document of a known kind.
+    pub async fn load<T: Record>(&self, app: &Id<App>, id: &str) -> Result<Option<Versioned<T>>, StoreError> {
+        let mut found = self.load_all(app, &[id.to_owned()]).await?;
+        Ok(found.pop().flatten())
+    }
+
+    /// Several documents of a known kind, in one read.
+    pub async fn load_all<T: Record>(
+        &self,
+        app: &Id<App>,
+        ids: &[String],
+    ) -> Result<Vec<Option<Versioned<T>>>, StoreError> {
+        let keys: Vec<Key> = ids.iter().map(|id| Key::new(T::KIND, id)).collect();
+        let found = self.read(app, &keys).await?;
+        found.into_iter().map(|stored| stored.map(decode).transpose()).collect()
+    }
+}
+
+fn decode<T: DeserializeOwned>(stored: Stored) -> Result<Versioned<T>, StoreError> {
+    let value =
+        serde_json::from_slice(&stored.body).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(Versioned { version: stored.version, value })
+}
+
+/// The shard an app's data and work live in.
+pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
+    (stable_hash(app.as_str()) % u64::from(shards.max(1))) as u16
+}
+
+/// The slot a job is worked in: sends by integration, so that one node paces it; announcements by lane, so that
+/// a busy webhook spreads over nodes.
+pub fn slot_of(job: &NewJob) -> u8 {
+    let by = match job.work {
+        Work::Send { .. } => &job.group,
+        Work::Announce { .. } => &job.lane,
+    };
+    (stable_hash(by) % u64::from(SLOTS)) as u8
+}
+
+/// FNV-1a of 64 bits, its upper half folded into the lower. It must never change: stored work is found by it.
+fn stable_hash(text: &str) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in text.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash ^ (hash >> 32)
+}
+
+/// Opens the store a URL names: `embedded:DIR`, `embedded::memory:`, or `redis://…`.
+pub async fn open(url: &str, shards: u16, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
+    if let Some(place) = url.strip_prefix("embedded:") {
+        return Ok(Arc::new(embedded::Embedded::open(place, clock)?));
+    }
+    // Redis forgets expired documents by its own clock.
+    Ok(Arc::new(redis::RedisStore::open(url, shards).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_things_live_never_changes() {
+        assert_eq!(stable_hash(""), 0xcbf2_9ce4_8422_2325 ^ 0xcbf2_9ce4);
+        assert_eq!(stable_hash("a"), 0xaf63_dc4c_8601_ec8c ^ 0xaf63_dc4c);
+        let shards: Vec<u16> = ["5963c0d619a30a2e00de36b8", "5963c0d619a30a2e00de36b9"]
+            .map(|app| shard_of(&Id::new(app), 64))
+            .into();
+        assert_eq!(shards, [0, 0]);
+    }
+}
