@@ -1,4 +1,4 @@
-//! What Twilio's errors mean: <https://www.twilio.com/docs/api/errors>, read November 2026.
+//! What Twilio's errors mean: <https://www.twilio.com/docs/api/errors>.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! From Twilio: hooks proven by their signature and read as events. Pure.
 //!
 //! <https://www.twilio.com/docs/usage/security> and
-//! <https://www.twilio.com/docs/messaging/guides/webhook-request>, read November 2026.
+//! <https://www.twilio.com/docs/messaging/guides/webhook-request>.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! Twilio SMS and MMS: the settings, the channel, and the only place here that awaits.
 //!
-//! [`inbound`] proves and reads hooks, [`outbound`] writes requests and reads answers, [`error`] knows what
+//! `inbound` proves and reads hooks, `outbound` writes requests and reads answers, `error` knows what
 //! Twilio's error codes mean. All three are pure.
 
 mod error;

@@ -1,6 +1,6 @@
 //! To Twilio: messages cut into pieces, pieces written as requests, answers read. Pure.
 //!
-//! <https://www.twilio.com/docs/messaging/api/message-resource>, read November 2026.
+//! <https://www.twilio.com/docs/messaging/api/message-resource>.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
