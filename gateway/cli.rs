@@ -59,7 +59,9 @@ pub fn cli(registry: Registry) -> ExitCode {
     let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
     let done = match command {
         Command::Serve(Serve { file, no_sim }) => serve(&file.config, registry, no_sim),
-        Command::Check(file) => read(&file.config, &registry).map(|_| println!("{}: ok", file.config.display())),
+        Command::Check(file) => {
+            read(&file.config, &registry).map(|_| println!("{}: ok", file.config.display()))
+        }
         #[cfg(feature = "sim")]
         Command::Sim(file) => {
             telemetry::start(LogFormat::Text);

@@ -190,13 +190,15 @@ fn base_client() -> reqwest::ClientBuilder {
 
 impl Guard {
     fn new(allow: Vec<IpNet>) -> Guard {
-        let special = SPECIAL.split_whitespace().map(|range| range.parse().expect("the table holds ranges")).collect();
+        let special =
+            SPECIAL.split_whitespace().map(|range| range.parse().expect("the table holds ranges")).collect();
         Guard { allow, special }
     }
 
     /// Whether a target as written may be reached. Names are checked again when they are resolved.
     fn permits(&self, url: &Url) -> bool {
-        let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+        let plain =
+            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
         plain
             && match url.host() {
                 // The url crate reads every spelling of an address (2130706433, 0x7f.1, 0177.0.0.1) as one.
@@ -256,9 +258,23 @@ mod tests {
     #[test]
     fn private_addresses_are_refused_however_they_are_spelt() {
         for host in [
-            "127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "[::]",
-            "0.0.0.0", "10.1.2.3", "169.254.169.254", "192.168.0.1", "100.64.0.1", "[fd00::1]", "[fe80::1]",
-            "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+            "127.0.0.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "127.1",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::]",
+            "0.0.0.0",
+            "10.1.2.3",
+            "169.254.169.254",
+            "192.168.0.1",
+            "100.64.0.1",
+            "[fd00::1]",
+            "[fe80::1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
         ] {
             assert!(!permits(&[], &format!("http://{host}/")), "{host}");
         }

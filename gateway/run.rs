@@ -47,7 +47,7 @@ struct Gateway {
 }
 
 /// Serves until SIGTERM or SIGINT.
-pub fn serve(config: Config, path: PathBuf, registry: Registry) -> Result<(), String> {
+pub(crate) fn serve(config: Config, path: PathBuf, registry: Registry) -> Result<(), String> {
     runtime()?.block_on(async {
         let mut gateway = Gateway::start(config, registry.clone()).await?;
         println!("{}", gateway.ready_line);
@@ -60,7 +60,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<(TcpListener, String), String> {
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
     Ok((listener, format!("http://{bound}")))
 }
@@ -123,11 +124,12 @@ impl Gateway {
     /// Serves, follows the configuration file, and ends in order.
     async fn until_stopped(&mut self, path: PathBuf, registry: Registry) -> Result<(), String> {
         let mut signals = Signals::new()?;
+        let mut hangup = listen(SignalKind::hangup())?;
         let mut changed = modified(&path);
         loop {
             tokio::select! {
                 () = signals.stop() => break,
-                _ = signals.hangup.recv() => self.reload(&path, &registry).await,
+                _ = hangup.recv() => self.reload(&path, &registry).await,
                 () = tokio::time::sleep(FILE_WATCH) => {
                     let now = modified(&path);
                     if now != changed {
@@ -184,20 +186,17 @@ impl Gateway {
     }
 }
 
-/// The signals that mean something.
+/// The signals that mean to stop.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> Result<Signals, String> {
-        let listen = |kind| signal(kind).map_err(|error| error.to_string());
         Ok(Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
         })
     }
 
@@ -207,6 +206,10 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, String> {
+    signal(kind).map_err(|error| error.to_string())
 }
 
 fn modified(path: &std::path::Path) -> Option<SystemTime> {
@@ -228,7 +231,9 @@ fn warn_of_unused(config: &Config) {
         warn!(integration = %integration.id, "limits.perDay is not enforced by this version");
     }
     if config.store.wait_aof {
-        warn!("store.wait = \"aof\" is not honoured by this version: a commit waits for Redis, not for its disk");
+        warn!(
+            "store.wait = \"aof\" is not honoured by this version: a commit waits for Redis, not for its disk"
+        );
     }
     if config.secrets_key.is_none() {
         warn!("secrets.key is not set: credentials made through the API are stored in the clear");
@@ -298,7 +303,7 @@ async fn simulator(listener: TcpListener, accounts: Vec<crate::sim::Account>, st
 
 /// Runs the simulator alone until SIGTERM or SIGINT.
 #[cfg(feature = "sim")]
-pub fn simulate(config: Config, registry: Registry) -> Result<(), String> {
+pub(crate) fn simulate(config: Config, registry: Registry) -> Result<(), String> {
     let Some(address) = config.sim else {
         return Err("the configuration has no [sim]".into());
     };

@@ -241,7 +241,11 @@ impl Core {
     }
 
     /// Fails a delivery whose integration is gone, once it is too old to wait for it any longer.
-    pub async fn abandon_expired(&self, tenant: &Tenant, id: &Id<Delivery>) -> Result<Option<Batch>, CoreError> {
+    pub async fn abandon_expired(
+        &self,
+        tenant: &Tenant,
+        id: &Id<Delivery>,
+    ) -> Result<Option<Batch>, CoreError> {
         let now = self.clock.now();
         let mut batch = Batch::new(&tenant.app.id);
         let Some(mut read) = self.store.load::<Delivery>(&tenant.app.id, id.as_str()).await? else {

@@ -180,7 +180,10 @@ mod tests {
         let body = br#"{"test": 2432232314}"#;
         let signed = [b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.".as_slice(), body].concat();
         let key = signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        assert_eq!(STANDARD.encode(hmac_sha256(&key, &signed)), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(
+            STANDARD.encode(hmac_sha256(&key, &signed)),
+            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
         assert_eq!(signing_key("plain"), b"plain");
     }
 }

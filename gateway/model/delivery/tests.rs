@@ -67,10 +67,7 @@ fn a_message_is_as_far_as_its_last_piece() {
     d.sending(2, at(3));
     assert_eq!(d.receipt(0, None, Stage::Delivered, Reach::User, at(4)), []);
     d.sending(2, at(4));
-    assert_eq!(
-        d.accepted(1, Some("b".into()), Reach::User, at(5)),
-        [Notified::Channel { is_final: false }]
-    );
+    assert_eq!(d.accepted(1, Some("b".into()), Reach::User, at(5)), [Notified::Channel { is_final: false }]);
     assert_eq!(d.receipt(1, None, Stage::Delivered, Reach::User, at(6)), [Notified::User]);
     assert_eq!(d.external_ids(), ["a", "b"]);
 }

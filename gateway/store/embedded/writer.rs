@@ -26,6 +26,7 @@ const GROUP: usize = 512;
 /// Versions begin at the time in these parts of a millisecond, so that they rise over removals and restarts.
 const VERSIONS_PER_MILLISECOND: u64 = 1_000;
 
+#[expect(clippy::large_enum_variant, reason = "nearly every command is a change")]
 enum Command {
     Change(Change, Answer),
     Look(Box<dyn FnOnce(&mut Bench) + Send>),
