@@ -185,7 +185,11 @@ fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Ti
         participant.unread += 1;
     }
     append_message(batch, &message);
-    known.save_changed(batch);
+    if known.user.conversation_started {
+        return known.save_changed(batch);
+    }
+    known.user.conversation_started = true;
+    known.save(batch);
 }
 
 /// What the history shows: the content itself, or the name of what was passed through to the provider.
