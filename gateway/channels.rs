@@ -30,6 +30,11 @@ impl Channels {
         Channels { registry, providers, public_url, live: ArcSwap::default() }
     }
 
+    /// Whether this gateway has channels of a type.
+    pub fn knows(&self, kind: &str) -> bool {
+        self.registry.get(kind).is_some()
+    }
+
     /// Builds the channel of an integration without keeping it.
     pub fn build(&self, integration: &Integration) -> Result<Arc<dyn Channel>, Vec<Problem>> {
         let Some(build) = self.registry.get(&integration.kind) else {

@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use heliograph_connectors::Registry;
 use heliograph_connectors::channel::testing;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Known, LogFormat};
+use crate::wire::v1;
 use crate::{run, telemetry};
 
 /// A channel connector gateway and notification service.
@@ -91,7 +92,7 @@ fn serve(path: &Path, registry: Registry, no_sim: bool) -> Result<(), String> {
 pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Config, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let env = |name: &str| std::env::var(name).ok();
-    Config::parse(&text, &env, registry).map_err(|problems| {
+    Config::parse(&text, &env, Known { registry, triggers: v1::TRIGGERS }).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         lines.join("\n")
     })

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use heliograph_connectors::Registry;
 use heliograph_connectors::channel::signature::sha256;
 use heliograph_connectors::channel::{Secret, Settings};
 use serde_json::{Map, Value};
@@ -12,13 +11,14 @@ use crate::model::{
     App, AppSettings, Id, Integration, Key, KeyScope, Limits, OnUnknown, Tenant, Webhook, WebhookVersion,
 };
 
+use super::Known;
 use super::reader::{Problem, Section, note};
 
 type Providers = HashMap<String, Map<String, Value>>;
 
 pub(super) fn read(
     sections: Vec<Section<'_>>,
-    registry: &Registry,
+    known: Known<'_>,
     providers: &Providers,
     problems: &mut Vec<Problem>,
 ) -> (Vec<Tenant>, Vec<Key>) {
@@ -42,11 +42,11 @@ pub(super) fn read(
         }
         let mut integrations = Vec::new();
         for section in section.sections("integrations", problems) {
-            integrations.extend(read_integration(section, &id, registry, providers, &mut seen, problems));
+            integrations.extend(read_integration(section, &id, known, providers, &mut seen, problems));
         }
         let mut webhooks = Vec::new();
         for section in section.sections("webhooks", problems) {
-            webhooks.push(read_webhook(section, &id, &mut seen, problems));
+            webhooks.push(read_webhook(section, &id, known, &mut seen, problems));
         }
         section.finish(problems);
         tenants.push(Tenant { app, integrations, webhooks });
@@ -105,7 +105,7 @@ fn read_pace(mut section: Section<'_>, keys: &[&'static str], problems: &mut Vec
 fn read_integration(
     mut section: Section<'_>,
     app: &Id<App>,
-    registry: &Registry,
+    known: Known<'_>,
     providers: &Providers,
     seen: &mut BTreeSet<String>,
     problems: &mut Vec<Problem>,
@@ -123,9 +123,9 @@ fn read_integration(
     if kind.is_empty() {
         return None;
     }
-    let Some(build) = registry.get(&kind) else {
-        let known: Vec<&str> = registry.kinds().collect();
-        note(problems, &type_path, &format!("`{kind}` is not one of {}", known.join(", ")));
+    let Some(build) = known.registry.get(&kind) else {
+        let kinds: Vec<&str> = known.registry.kinds().collect();
+        note(problems, &type_path, &format!("`{kind}` is not one of {}", kinds.join(", ")));
         return None;
     };
     let provider = providers.get(&kind).cloned().unwrap_or_default();
@@ -152,6 +152,7 @@ fn read_integration(
 fn read_webhook(
     mut section: Section<'_>,
     app: &Id<App>,
+    known: Known<'_>,
     seen: &mut BTreeSet<String>,
     problems: &mut Vec<Problem>,
 ) -> Webhook {
@@ -164,16 +165,16 @@ fn read_webhook(
         // Without an id of its own it keeps the same one over restarts, so that its queue finds it again.
         None => hex::encode(&sha256(format!("{app} {target}").as_bytes())[..12]),
     };
+    let triggers = section.texts("triggers", problems).unwrap_or_else(|| vec!["message".into()]);
+    for unknown in triggers.iter().filter(|trigger| !known.triggers.contains(&trigger.as_str())) {
+        note(problems, &section.at("triggers"), &format!("`{unknown}` is not a trigger of v1.1"));
+    }
     let versions = [("v1.1", WebhookVersion::V1)];
     let webhook = Webhook {
         id: Id::new(id),
         app: app.clone(),
         target,
-        triggers: section
-            .texts("triggers", problems)
-            .unwrap_or_else(|| vec!["message".into()])
-            .into_iter()
-            .collect(),
+        triggers: triggers.into_iter().collect(),
         secret: section.text("secret", problems).unwrap_or_default(),
         version: section.word("version", &versions, problems).unwrap_or(WebhookVersion::V1),
         include_client: section.switch("includeClient", problems).unwrap_or(false),

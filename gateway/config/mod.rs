@@ -141,12 +141,21 @@ const SUNSHINE: [&str; 4] = ["20s", "80s", "4m", "8m"];
 /// The Standard Webhooks schedule: ten attempts in about 76 hours.
 const DURABLE: [&str; 9] = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"];
 
+/// What the rest of the gateway knows, for checking what the file names.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The channels.
+    pub registry: &'a Registry,
+    /// The triggers a webhook may subscribe to.
+    pub triggers: &'a [&'a str],
+}
+
 impl Config {
-    /// Reads a configuration. `env` gives environment variables; the registry checks integrations' settings.
+    /// Reads a configuration. `env` gives environment variables.
     pub fn parse(
         text: &str,
         env: &dyn Fn(&str) -> Option<String>,
-        registry: &Registry,
+        known: Known<'_>,
     ) -> Result<Config, Vec<Problem>> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
@@ -156,17 +165,17 @@ impl Config {
         let mut value = toml::Value::Table(table);
         interpolate_all(&mut value, "", env, &mut problems);
         let toml::Value::Table(table) = value else { return Err(problems) };
-        let config = read(Section::root(&table), registry, &mut problems);
+        let config = read(Section::root(&table), known, &mut problems);
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 }
 
-fn read(mut root: Section<'_>, registry: &Registry, problems: &mut Vec<Problem>) -> Config {
+fn read(mut root: Section<'_>, known: Known<'_>, problems: &mut Vec<Problem>) -> Config {
     let server = read_server(root.section("server", problems), problems);
     let store = read_store(root.section("store", problems), problems);
     let account = read_account(root.section("account", problems), problems);
     let sim = read_sim(root.section("sim", problems), problems);
-    let providers = read_providers(root.section("providers", problems), registry, problems);
+    let providers = read_providers(root.section("providers", problems), known.registry, problems);
     let egress_allow = read_egress(root.section("egress", problems), problems);
     let webhooks = read_webhooks(root.section("webhooks", problems), problems);
     let send = read_send(root.section("send", problems), problems);
@@ -184,7 +193,7 @@ fn read(mut root: Section<'_>, registry: &Registry, problems: &mut Vec<Problem>)
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let format = log.word("format", &formats, problems).unwrap_or(LogFormat::Text);
     log.finish(problems);
-    let (tenants, mut keys) = apps::read(root.sections("apps", problems), registry, &providers, problems);
+    let (tenants, mut keys) = apps::read(root.sections("apps", problems), known, &providers, problems);
     root.finish(problems);
     keys.insert(0, account);
     let config = Config {

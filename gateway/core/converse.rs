@@ -86,12 +86,15 @@ impl Core {
         let (message, recent_notifications) = match post.author.role {
             Role::Business => {
                 known.conversation.participants.iter_mut().for_each(|participant| participant.unread += 1);
-                (message, Vec::new())
+                // Whoever answers has read.
+                known.conversation.business_last_read = Some(message.received);
+                let name = post.author.name.clone().unwrap_or_else(|| tenant.app.name.clone());
+                let author = Author { name: Some(name), ..message.author };
+                (Message { author, ..message }, Vec::new())
             }
             Role::User => {
                 let recent = self.recent_notifications(tenant, &known.conversation).await?;
-                known.conversation.last_user_message_at = Some(message.received);
-                known.conversation.recent_notifications = 0;
+                known.conversation.said_by(&known.user.id, message.received);
                 let name =
                     post.author.name.clone().unwrap_or_else(|| name_of(tenant, &known.user, None, None));
                 let author = Author { user: Some(known.user.id.clone()), name: Some(name), ..message.author };

@@ -162,8 +162,7 @@ impl Core {
             user.client_at(&scene.integration.id, &said.from.address).map(|client| client.id.clone());
         let conversation = &mut known.conversation;
         let received = conversation.next_message_at(scene.now);
-        conversation.last_user_message_at = Some(received);
-        conversation.recent_notifications = 0;
+        conversation.said_by(&user.id, received);
         conversation.message_count += 1;
         Message {
             id: Id::fresh(scene.now),

@@ -43,7 +43,7 @@ impl Core {
     /// has to be waited for.
     pub async fn link(&self, route: Route<'_>, user: &str, link: Link) -> Result<User, CoreError> {
         permitted(route.channel, &link.confirmation)?;
-        let address = canonical(route.channel, &link.address)?;
+        let address = canonical(route.channel, route.channel.capabilities().destination_key, &link.address)?;
         let mut lost = None;
         for _ in 0..CONFLICTS_MAX {
             let scene = Scene::at(route, self.clock.now());

@@ -22,7 +22,7 @@ impl Core {
     /// Accepts a notification; when this returns, it will end in exactly one final state.
     pub async fn notify(&self, route: Route<'_>, notify: Notify) -> Result<Id<Delivery>, CoreError> {
         let Route { tenant, integration, channel } = route;
-        let destination = canonical(channel, &notify.destination)?;
+        let destination = canonical(channel, "destination.destinationId", &notify.destination)?;
         if let Body::Native { schema, .. } = &notify.body
             && channel.capabilities().schema != Some(schema.as_str())
         {
@@ -44,10 +44,10 @@ impl Core {
     }
 }
 
-/// The address under which clients are stored.
-pub(super) fn canonical(channel: &dyn Channel, given: &str) -> Result<String, CoreError> {
+/// The address under which clients are stored; `field` is where the caller gave it.
+pub(super) fn canonical(channel: &dyn Channel, field: &str, given: &str) -> Result<String, CoreError> {
     match channel.destination(given) {
         Ok(destination) => Ok(destination.address),
-        Err(invalid) => Err(CoreError::Invalid(invalid.to_string())),
+        Err(invalid) => Err(CoreError::Invalid(format!("{field}: {invalid}"))),
     }
 }

@@ -14,6 +14,9 @@ use super::records::{OptedOut, address_id};
 use super::settle::Scene;
 use super::{CONFLICTS_MAX, Core, CoreError, Route};
 
+/// How often a send of unknown outcome is looked at during its reconcile window.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a claimed send turns out to need.
 #[derive(Debug)]
 pub enum Begin {
@@ -116,14 +119,14 @@ impl Core {
         if matches!(delivery.state, State::Sending { .. }) {
             delivery.unknown("the gateway stopped during the call", scene.now);
             self.save_delivery(scene.now, read, batch);
-            return Ok(Some(self.after_window(scene.now, attempt)));
+            return Ok(Some(self.look_again(scene.now, attempt)));
         }
         let State::Unknown { since } = delivery.state else {
             return Ok(None);
         };
         let until = since + self.policy.reconcile_window;
         if scene.now < until {
-            return Ok(Some(Settlement::Again(Retry { due: until, attempt, keeps_lane: true })));
+            return Ok(Some(self.look_again(scene.now, attempt)));
         }
         match scene.integration.on_unknown {
             OnUnknown::Resend => Ok(None),
@@ -211,7 +214,7 @@ impl Core {
             Fate::Transient { maybe_sent: true } => {
                 delivery.unknown(&failure.detail, scene.now);
                 self.save_delivery(scene.now, &read, &mut batch);
-                Ok(Conclusion::Settle(self.after_window(scene.now, attempt), batch))
+                Ok(Conclusion::Settle(self.look_again(scene.now, attempt), batch))
             }
             Fate::Transient { maybe_sent: false } => {
                 if let Some(due) = retry_at(&self.policy.retry, attempt, scene.now)
@@ -263,8 +266,11 @@ impl Core {
         Ok(Some(batch))
     }
 
-    fn after_window(&self, now: Timestamp, attempt: u32) -> Settlement {
-        Settlement::Again(Retry { due: now + self.policy.reconcile_window, attempt, keeps_lane: true })
+    /// A send of unknown outcome keeps its lane, and is looked at often: a receipt may settle it any moment, and
+    /// the person's next messages wait behind it.
+    fn look_again(&self, now: Timestamp, attempt: u32) -> Settlement {
+        let due = now + self.policy.reconcile_window.min(LOOK_AGAIN);
+        Settlement::Again(Retry { due, attempt, keeps_lane: true })
     }
 }
 

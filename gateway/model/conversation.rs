@@ -86,4 +86,14 @@ impl Conversation {
         self.last_message_at = Some(at);
         at
     }
+
+    /// A person wrote: they have read what was there, and replies no longer need the notifications before.
+    pub fn said_by(&mut self, user: &Id<User>, at: Timestamp) {
+        self.last_user_message_at = Some(at);
+        self.recent_notifications = 0;
+        for participant in self.participants.iter_mut().filter(|participant| participant.user == *user) {
+            participant.unread = 0;
+            participant.last_read = Some(at);
+        }
+    }
 }

@@ -45,6 +45,9 @@ pub(super) async fn link(
     ApiBody(body): ApiBody,
 ) -> Result<Json<Value>, Problem> {
     let asked = v1::LinkChannel::parse(&body, api.core.now())?;
+    if !api.channels.knows(&asked.kind) {
+        return Err(Problem::invalid("type", &format!("`{}` is not a channel of this gateway", asked.kind)));
+    }
     let integration = chosen(&tenant, &asked.kind, asked.integration.as_ref())?;
     let channel = api.live(integration)?;
     let key = channel.capabilities().destination_key;
