@@ -216,7 +216,7 @@ pub async fn open(url: &str, shards: u16, clock: Arc<dyn Clock>) -> Result<Arc<d
         return Ok(Arc::new(embedded::Embedded::open(place, clock)?));
     }
     // Redis forgets expired documents by its own clock.
-    Ok(Arc::new(redis::RedisStore::open(url, shards).await?))
+    Ok(Arc::new(self::redis::RedisStore::open(url, shards).await?))
 }
 
 #[cfg(test)]
@@ -230,6 +230,6 @@ mod tests {
         let shards: Vec<u16> = ["5963c0d619a30a2e00de36b8", "5963c0d619a30a2e00de36b9"]
             .map(|app| shard_of(&Id::new(app), 64))
             .into();
-        assert_eq!(shards, [0, 0]);
+        assert_eq!(shards, [45, 18]);
     }
 }
