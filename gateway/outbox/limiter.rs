@@ -35,6 +35,11 @@ impl Limiter {
         self.pace == pace_of(limits, usual)
     }
 
+    /// About how many permits a span of time brings.
+    pub(super) fn permits_in(&self, span: Duration) -> usize {
+        (self.pace.0 * span.as_secs_f64()) as usize
+    }
+
     /// Takes one permit, or says how long until there is one.
     pub(super) fn take(&self) -> Result<(), Duration> {
         self.bucket.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))

@@ -1,6 +1,6 @@
 //! One loop per work queue: look which groups have work, claim as much as their pace allows, perform it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ const GROUP_IN_PROGRESS_MAX: usize = 96;
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
 
-/// Jobs claimed ahead of a limiter's permission; they keep their places.
-const AHEAD_MAX: usize = 16;
+/// Jobs are claimed ahead of a limiter's permission for about this long, so that claiming does not set the pace.
+const AHEAD: Duration = Duration::from_millis(50);
 
 /// The loop looks again after this long even when nothing woke it.
 const SWEEP: Duration = Duration::from_secs(15);
@@ -39,6 +39,10 @@ struct Worker {
     running: HashMap<tokio::task::Id, Job>,
     busy: HashMap<String, usize>,
     ahead: HashMap<String, VecDeque<Job>>,
+    /// Groups that the last round left work of behind, for want of room.
+    full: HashSet<String>,
+    /// Whether other groups took that room.
+    crowded: bool,
 }
 
 impl Outbox {
@@ -55,26 +59,32 @@ impl Outbox {
             running: HashMap::new(),
             busy: HashMap::new(),
             ahead: HashMap::new(),
+            full: HashSet::new(),
+            crowded: false,
         };
         while !stop.is_cancelled() {
             // Listen before looking, so that work arriving in between is not slept over.
-            let rung = bell.notified();
+            let mut rung = std::pin::pin!(bell.notified());
             let pause = match worker.round().await {
                 Ok(pause) => pause,
-                Err(StoreError::Lost) => return,
+                Err(StoreError::Lost) => return error!(?queue, "another gateway took the queue over"),
                 Err(error) => {
                     warn!(?queue, %error, "looking for work failed");
                     STORE_PAUSE
                 }
             };
-            tokio::select! {
-                () = rung => {}
-                () = tokio::time::sleep(pause) => {}
-                Some(ended) = worker.tasks.join_next_with_id() => worker.ended(ended).await,
-                () = stop.cancelled() => {}
-            }
-            while let Some(ended) = worker.tasks.try_join_next_with_id() {
-                worker.ended(ended).await;
+            let mut rest = std::pin::pin!(tokio::time::sleep(pause));
+            loop {
+                tokio::select! {
+                    () = &mut rung => break,
+                    () = &mut rest => break,
+                    () = stop.cancelled() => break,
+                    Some(ended) = worker.tasks.join_next_with_id() => {
+                        if worker.ended(ended).await {
+                            break;
+                        }
+                    }
+                }
             }
         }
         while let Some(ended) = worker.tasks.join_next_with_id().await {
@@ -99,6 +109,8 @@ impl Worker {
     async fn round(&mut self) -> Result<Duration, StoreError> {
         let now = self.outbox.core.now();
         let mut next = now + SWEEP;
+        self.full.clear();
+        self.crowded = false;
         for group in self.ahead.keys().cloned().collect::<Vec<_>>() {
             next = next.min(self.start(&group, now).await?.unwrap_or(next));
         }
@@ -121,12 +133,13 @@ impl Worker {
         loop {
             let busy = self.busy.get(group).copied().unwrap_or(0);
             let room = (GROUP_IN_PROGRESS_MAX - busy).min(IN_PROGRESS_MAX - self.tasks.len());
-            // A task that ends wakes the loop, so there is nothing to wait for here.
             if room == 0 {
+                self.crowded |= self.tasks.len() == IN_PROGRESS_MAX;
+                self.full.insert(group.to_owned());
                 return Ok(None);
             }
             if self.ahead.get(group).is_none_or(VecDeque::is_empty) {
-                let most = if pace.is_some() { room.min(AHEAD_MAX) } else { room };
+                let most = pace.as_ref().map_or(room, |pace| pace.limiter.permits_in(AHEAD).clamp(1, room));
                 let claimed = self.outbox.store.claim(self.queue, self.epoch, group, now, most).await?;
                 if claimed.is_empty() {
                     self.ahead.remove(group);
@@ -152,18 +165,16 @@ impl Worker {
         }
     }
 
-    /// A task came to its end, well or not.
-    async fn ended(&mut self, ended: Result<(tokio::task::Id, String), tokio::task::JoinError>) {
+    /// A task came to its end, well or not. Whether that makes room enough to be worth a look at the store.
+    async fn ended(&mut self, ended: Result<(tokio::task::Id, String), tokio::task::JoinError>) -> bool {
         let (id, panicked) = match &ended {
             Ok((id, _)) => (*id, false),
             Err(error) => (error.id(), true),
         };
-        let Some(job) = self.running.remove(&id) else { return };
-        if let Some(busy) = self.busy.get_mut(&job.group) {
-            *busy -= 1;
-            if *busy == 0 {
-                self.busy.remove(&job.group);
-            }
+        let Some(job) = self.running.remove(&id) else { return false };
+        let busy = self.busy.remove(&job.group).unwrap_or(0).saturating_sub(1);
+        if busy > 0 {
+            self.busy.insert(job.group.clone(), busy);
         }
         if panicked {
             error!(job = %job.id, "performing a job panicked");
@@ -172,6 +183,10 @@ impl Worker {
             let claim = Claim { queue: self.queue, epoch: self.epoch, job: &job };
             self.outbox.settle_alone(claim, Settlement::Again(retry)).await;
         }
+        // Room is refilled by halves: one claim for many jobs instead of one for each.
+        let half = GROUP_IN_PROGRESS_MAX / 2;
+        let has_room = self.full.contains(&job.group) && busy <= half;
+        (has_room || self.crowded) && self.tasks.len() <= IN_PROGRESS_MAX - half
     }
 }
 

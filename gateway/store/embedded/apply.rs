@@ -127,7 +127,7 @@ impl Transaction<'_> {
         let is_settled = self.effects.settled.contains_key(&claim.job);
         let Some(out) = out.filter(|_| !is_settled) else { return Err(Failure::Refused(StoreError::Lost)) };
         self.check(&prepared.batch)?;
-        self.end(&claim.job, out, settlement)?;
+        self.end(claim.queue, &claim.job, out, settlement)?;
         self.effects.settled.insert(claim.job, claim.queue);
         self.write(prepared, mark)
     }
@@ -237,7 +237,13 @@ impl Transaction<'_> {
     }
 
     /// Ends a claim in the table. The lane's next job becomes its head when the lane is free of this one.
-    fn end(&mut self, job: &Id<Job>, out: &Out, settlement: &Settlement) -> rusqlite::Result<()> {
+    fn end(
+        &mut self,
+        queue: Queue,
+        job: &Id<Job>,
+        out: &Out,
+        settlement: &Settlement,
+    ) -> rusqlite::Result<()> {
         let connection = self.connection;
         match settlement {
             Settlement::Done => {
@@ -249,6 +255,7 @@ impl Transaction<'_> {
                 let sql = "UPDATE jobs SET due = ?2, attempt = ?3, lane = ?4 WHERE id = ?1";
                 let values = params![job.as_str(), retry.due.millis(), retry.attempt, lane];
                 connection.prepare_cached(sql)?.execute(values)?;
+                self.effects.touched.push((queue.slot, out.group.clone()));
             }
         }
         let sql = "UPDATE jobs SET head = 1

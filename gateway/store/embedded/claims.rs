@@ -30,7 +30,7 @@ pub(super) struct Out {
     place: i64,
     pub(super) app: String,
     pub(super) lane: String,
-    group: String,
+    pub(super) group: String,
 }
 
 /// When a group's earliest job to give out is due.

@@ -189,9 +189,9 @@ impl Bench {
         self.seen.remember(&effects.seen, Instant::now());
         self.cache.learn(effects.written);
         let mut rung = HashSet::new();
+        // The end of a claim brings work only where it frees a lane or puts the job back, which is in `touched`.
         for (job, queue) in effects.settled {
             self.claims.settled(queue, &job);
-            rung.insert(queue.slot);
         }
         for (slot, group) in effects.touched {
             self.claims.touched(slot, group);
