@@ -41,7 +41,7 @@ async fn a_job_comes_back_as_committed(store: Arc<dyn Store>) {
     let desk = t.lease(&job).await;
     let NewJob { id, group, lane, due, work } = job;
     let expected = Job { id, app: t.app.clone(), group, lane, due, attempt: 0, work };
-    assert_eq!(desk.claim(&expected.group, now()).await, [expected.clone()]);
+    assert_eq!(desk.claim_one(&expected.group, now()).await, expected);
 }
 
 async fn the_same_job_twice_is_one_job(store: Arc<dyn Store>) {
