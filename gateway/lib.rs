@@ -1,4 +1,20 @@
 //! Heliograph: a channel connector gateway and notification service.
 
+pub mod api;
+pub mod channels;
+mod cli;
+pub mod config;
+pub mod core;
+pub mod egress;
 pub mod model;
+pub mod outbox;
+mod run;
+pub mod server;
+pub mod settings;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod store;
+mod telemetry;
+pub mod wire;
+
+pub use cli::cli;

@@ -1,128 +1,137 @@
-//! The embedded store under `kill -9`: a child process commits and says what was acknowledged, the parent kills it,
-//! opens the same directory and looks.
+//! The conservation story: the gateway is killed again and again under load, and nothing accepted is lost or ends twice.
+//!
+//! The witnesses stand outside: the simulator and the customer's endpoint live in processes that are never killed.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use heliograph::model::{App, Clock, Id, NewJob, SystemClock, Work};
-use heliograph::store::{Batch, Cut, Expect, Key, Queue, Store, slot_of};
-use libtest_mimic::Failed;
-use tempfile::TempDir;
+use rand::Rng;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-/// Names the directory to the child.
-const PLACE: &str = "HELIOGRAPH_TEST_CRASH_PLACE";
+use crate::harness::api::Api;
+use crate::harness::rig::notification;
+use crate::harness::simulator::of_app;
+use crate::harness::wait::within;
+use crate::harness::{Engine, Rig, on_both_engines};
 
-const KILLS: u64 = 6;
+on_both_engines! { nothing_accepted_is_lost_or_ends_twice_when_the_gateway_is_killed }
 
-const PRODUCERS: usize = 16;
+const PER_SECOND: u64 = 300;
+const ENOUGH: usize = 2_000;
+const KILLS: usize = 5;
 
-/// How long a store may take to open after a kill.
-const OPENING: Duration = Duration::from_secs(2);
+/// For the load, and again for what is left to arrive. A debug build on a busy machine is far below its pace.
+const LONG: Duration = Duration::from_secs(150);
 
-/// Where to commit, if this process is the child.
-pub(crate) fn victim() -> Option<PathBuf> {
-    std::env::var_os(PLACE).map(PathBuf::from)
+/// Requests to the Notification API at a steady pace, answered or not.
+#[derive(Debug, Default)]
+struct Load {
+    /// Marker in the text → id in the 201.
+    accepted: Mutex<HashMap<String, String>>,
+    asked: AtomicUsize,
+    stop: AtomicBool,
 }
 
-/// The child's whole life: numbered batches, each printed once it is acknowledged.
-pub(crate) async fn commit_until_killed(place: &Path) -> ExitCode {
-    let store = super::open(&url(place)).await.unwrap_or_else(|_| panic!("{} opens", place.display()));
-    let run: u32 = rand::random();
-    let producers = (0..PRODUCERS).map(|producer| {
-        let store = store.clone();
-        tokio::spawn(async move {
-            for number in 0_u64.. {
-                let name = format!("{run}.{producer}.{number}");
-                store.commit(numbered(&name)).await.expect("the batch is committed");
-                println!("{name}");
-            }
-        })
-    });
-    for producer in producers.collect::<Vec<_>>() {
-        producer.await.expect("it goes on until it is killed");
+impl Load {
+    fn accepted(&self) -> usize {
+        self.accepted.lock().expect("the book").len()
     }
-    ExitCode::FAILURE
-}
 
-fn app() -> Id<App> {
-    Id::new("5963c0d619a30a2e00de36b8")
-}
+    /// Sends until told to stop, then waits for the answers that are still out.
+    async fn run(self: Arc<Self>, api: Api) {
+        let mut tick = interval(Duration::from_micros(1_000_000 / PER_SECOND));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut out = tokio::task::JoinSet::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            tick.tick().await;
+            let (load, api) = (self.clone(), api.clone());
+            out.spawn(async move { load.ask(&api).await });
+            while out.try_join_next().is_some() {}
+        }
+        while out.join_next().await.is_some() {}
+    }
 
-/// One batch of everything, all of it under one name.
-fn numbered(name: &str) -> Batch {
-    let mut batch = Batch::new(&app());
-    batch.put("note", name, &name, Expect::Absent, None);
-    batch.append("all", 1, name);
-    batch.job(job(name));
-    batch
-}
-
-fn job(name: &str) -> NewJob {
-    NewJob {
-        id: Id::new(name),
-        group: "group".into(),
-        lane: name.into(),
-        due: SystemClock.now(),
-        work: Work::Send { delivery: Id::new(name) },
+    async fn ask(&self, api: &Api) {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let marker = format!("crash-{number:06}");
+        let body = notification(&phone(number), &marker).to_string();
+        // Without an answer nothing was promised: the request may or may not have been taken.
+        let Ok(answer) = api.attempt("POST", &of_app("/notifications"), &[], Some(body)).await else {
+            return;
+        };
+        if answer.status == 201 {
+            let id = answer.json["notification"]["_id"].as_str().expect("an id").to_owned();
+            self.accepted.lock().expect("the book").insert(marker, id);
+        }
     }
 }
 
-/// Kills a child again and again over one directory. Whatever was acknowledged is there, and nothing is there by
-/// half.
-pub(crate) fn kill_and_look() -> Result<(), Failed> {
-    let place = TempDir::new()?;
-    let place = place.path().join("store");
-    let mut acknowledged = Vec::new();
-    for kill in 0..KILLS {
-        let mut child =
-            Command::new(std::env::current_exe()?).env(PLACE, &place).stdout(Stdio::piped()).spawn()?;
-        let lines = read_for(&mut child, Duration::from_millis(40 + 60 * kill))?;
-        assert!(!lines.is_empty(), "nothing was acknowledged before the kill");
-        acknowledged.extend(lines);
-        super::RUNTIME.block_on(look(&place, &acknowledged))?;
+/// Reserved numbers (555-01xx) of many areas, each used several times.
+fn phone(number: usize) -> String {
+    format!("+1{}55501{:02}", 201 + (number / 100) % 9, number % 100)
+}
+
+async fn nothing_accepted_is_lost_or_ends_twice_when_the_gateway_is_killed(engine: Engine) {
+    let mut rig = Rig::apart(engine, |config| config.set("send.reconcileWindow", "300ms")).await;
+    rig.start_sim().await;
+    rig.gateway.start().await;
+
+    let load = Arc::new(Load::default());
+    let driver = tokio::spawn(load.clone().run(rig.gateway.api()));
+    let began = Instant::now();
+    for kill in 1..=KILLS {
+        // Somewhere between the kills' shares of the load, never exactly there.
+        let share = ENOUGH * kill / (KILLS + 1);
+        within(LONG, "enough to be accepted", async || (load.accepted() >= share).then_some(())).await;
+        sleep(Duration::from_millis(rand::rng().random_range(0..400))).await;
+        rig.gateway.kill();
+        rig.gateway.start().await;
     }
-    Ok(())
+    within(LONG, "enough to be accepted", async || (load.accepted() >= ENOUGH).then_some(())).await;
+    load.stop.store(true, Ordering::Relaxed);
+    driver.await.expect("the load ends");
+    let loaded = began.elapsed();
+
+    let accepted = load.accepted.lock().expect("the book").clone();
+    within(LONG, "a final event for each", async || {
+        let finals = rig.receiver.final_events();
+        accepted.values().all(|id| finals.contains_key(id)).then_some(())
+    })
+    .await;
+    rig.receiver.quiet().await;
+    account(engine, &rig, &load, &accepted, (loaded, began.elapsed())).await;
 }
 
-/// Kills the child so long after its first word, and returns all that it said.
-fn read_for(child: &mut Child, time: Duration) -> Result<Vec<String>, Failed> {
-    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let mut said: Vec<String> = lines.next().transpose()?.into_iter().collect();
-    let reader = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
-    std::thread::sleep(time);
-    child.kill()?;
-    child.wait()?;
-    said.extend(reader.join().expect("the reader ends with the pipe"));
-    Ok(said)
-}
-
-async fn look(place: &Path, acknowledged: &[String]) -> Result<(), Failed> {
-    let begun = Instant::now();
-    let store = super::open(&url(place)).await?;
-    assert!(begun.elapsed() < OPENING, "it took {:?} to open", begun.elapsed());
-    let list = store.page(&app(), "all", Cut::Newest { limit: usize::MAX }).await?;
-    let listed: std::collections::HashSet<String> = list.into_iter().map(|entry| entry.member).collect();
-    for name in acknowledged {
-        assert!(listed.contains(name), "{name} was acknowledged and is gone");
-    }
-    let keys: Vec<Key> = listed.iter().map(|name| Key::new("note", name)).collect();
-    let found = store.read(&app(), &keys).await?;
-    assert!(found.iter().all(Option::is_some), "an entry came without its document");
-    assert_eq!(jobs(&store).await?, listed, "each comes with its job");
-    store.close().await;
-    Ok(())
-}
-
-async fn jobs(store: &Arc<dyn Store>) -> Result<std::collections::HashSet<String>, Failed> {
-    let queue = Queue { shard: 0, slot: slot_of(&job("any")) };
-    let epoch = store.lease(queue).await?;
-    let jobs = store.claim(queue, epoch, "group", SystemClock.now(), usize::MAX).await?;
-    Ok(jobs.into_iter().map(|job| job.id.to_string()).collect())
-}
-
-fn url(place: &Path) -> String {
-    format!("embedded:{}", place.display())
+/// Counts what the witnesses saw, prints it, and asserts what was promised.
+async fn account(
+    engine: Engine,
+    rig: &Rig,
+    load: &Load,
+    accepted: &HashMap<String, String>,
+    (loaded, whole): (Duration, Duration),
+) {
+    let sent = rig.sim().sent().await;
+    let texts: Vec<&str> = sent.iter().filter_map(|one| one["text"].as_str()).collect();
+    let reached: HashSet<&str> = texts.iter().copied().collect();
+    let finals = rig.receiver.final_events();
+    let arrivals = rig.receiver.arrivals();
+    let webhooks: HashSet<&str> = arrivals.iter().map(|one| one.webhook_id()).collect();
+    println!(
+        "{engine:?}: {} asked, {} accepted in {loaded:.1?}, {KILLS} kills; {} sends of {} texts ({} twice); \
+         {} webhooks of {} events; {} final; all done after {whole:.1?}",
+        load.asked.load(Ordering::Relaxed),
+        accepted.len(),
+        texts.len(),
+        reached.len(),
+        texts.len() - reached.len(),
+        arrivals.len(),
+        webhooks.len(),
+        finals.len(),
+    );
+    let lost: Vec<&String> = accepted.keys().filter(|marker| !reached.contains(marker.as_str())).collect();
+    assert!(lost.is_empty(), "accepted, but never reached the provider: {lost:?}");
+    let twice: Vec<_> = finals.iter().filter(|(_, webhooks)| webhooks.len() != 1).collect();
+    assert!(twice.is_empty(), "ended more than once: {twice:?}");
 }

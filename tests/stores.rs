@@ -11,11 +11,11 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-mod crash;
+mod sigkill;
 
 fn main() -> ExitCode {
-    if let Some(place) = crash::victim() {
-        return RUNTIME.block_on(crash::commit_until_killed(&place));
+    if let Some(place) = sigkill::victim() {
+        return RUNTIME.block_on(sigkill::commit_until_killed(&place));
     }
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test("embedded_disk::what_was_committed_is_there_after_reopening", reopen_disk));
     trials.push(Trial::test("redis::what_was_committed_is_there_after_reopening", reopen_redis));
-    trials.push(Trial::test("embedded_disk::what_was_acknowledged_survives_sigkill", crash::kill_and_look));
+    trials.push(Trial::test("embedded_disk::what_was_acknowledged_survives_sigkill", sigkill::kill_and_look));
     trials.push(Trial::test("embedded_disk::a_second_opening_is_refused", open_twice));
     trials.push(Trial::test("embedded_disk::its_directory_is_private", look_at_directory));
     trials.push(Trial::test("embedded_disk::a_closed_store_is_unavailable", use_after_closing));

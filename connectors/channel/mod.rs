@@ -10,6 +10,7 @@ mod egress;
 mod error;
 mod inbound;
 mod outbound;
+pub mod phone;
 mod secret;
 mod settings;
 pub mod signature;

@@ -82,13 +82,17 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The provider's `baseUrl`, without a trailing slash.
+    /// The provider's `baseUrl`, written as URLs are sent (ASCII throughout), without a trailing slash.
     pub fn base_url(&mut self, default: &str) -> String {
-        let text = self.provider("baseUrl", default);
-        if Url::parse(&text).is_err() {
-            self.problem("baseUrl", "must be an absolute URL");
+        match Url::parse(&self.provider("baseUrl", default)) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => {
+                url.as_str().trim_end_matches('/').to_owned()
+            }
+            _ => {
+                self.problem("baseUrl", "must be an http or https URL");
+                String::new()
+            }
         }
-        text.trim_end_matches('/').to_owned()
     }
 
     /// Notes something wrong.

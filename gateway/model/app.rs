@@ -143,3 +143,21 @@ pub enum WebhookVersion {
     #[serde(rename = "v2")]
     V2,
 }
+
+/// An app with all that is set up for it: one immutable view, read without touching the store.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// The app.
+    pub app: App,
+    /// Its channels.
+    pub integrations: Vec<Integration>,
+    /// Its subscriptions.
+    pub webhooks: Vec<Webhook>,
+}
+
+impl Tenant {
+    /// The integration with this id.
+    pub fn integration(&self, id: &Id<Integration>) -> Option<&Integration> {
+        self.integrations.iter().find(|integration| integration.id == *id)
+    }
+}

@@ -32,6 +32,9 @@ pub struct Conversation {
     /// How many notifications came since then.
     #[serde(default)]
     pub recent_notifications: u32,
+    /// How many messages it holds.
+    #[serde(default)]
+    pub message_count: u32,
 }
 
 /// One person or several.
@@ -70,6 +73,7 @@ impl Conversation {
             last_message_at: None,
             last_user_message_at: None,
             recent_notifications: 0,
+            message_count: 0,
         }
     }
 
@@ -81,5 +85,15 @@ impl Conversation {
         };
         self.last_message_at = Some(at);
         at
+    }
+
+    /// A person wrote: they have read what was there, and replies no longer need the notifications before.
+    pub fn said_by(&mut self, user: &Id<User>, at: Timestamp) {
+        self.last_user_message_at = Some(at);
+        self.recent_notifications = 0;
+        for participant in self.participants.iter_mut().filter(|participant| participant.user == *user) {
+            participant.unread = 0;
+            participant.last_read = Some(at);
+        }
     }
 }

@@ -10,7 +10,9 @@ mod job;
 mod message;
 mod user;
 
-pub use app::{App, AppSettings, Integration, Key, KeyScope, Limits, OnUnknown, Webhook, WebhookVersion};
+pub use app::{
+    App, AppSettings, Integration, Key, KeyScope, Limits, OnUnknown, Tenant, Webhook, WebhookVersion,
+};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Conversation, ConversationKind, Participant};
 pub use delivery::{Delivery, DeliveryError, Moment, Notified, Part, Purpose, State};

@@ -26,8 +26,9 @@ const GROUP: usize = 512;
 /// Versions begin at the time in these parts of a millisecond, so that they rise over removals and restarts.
 const VERSIONS_PER_MILLISECOND: u64 = 1_000;
 
+#[expect(clippy::large_enum_variant, reason = "nearly every command is a change")]
 enum Command {
-    Change(Box<Change>, Answer),
+    Change(Change, Answer),
     Look(Box<dyn FnOnce(&mut Bench) + Send>),
     Close,
 }
@@ -52,14 +53,14 @@ impl Writer {
     /// Makes a change durable.
     pub(super) async fn change(&self, change: Change) -> Result<usize, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send(Command::Change(Box::new(change), answer)).await.map_err(|_| closed())?;
+        self.commands.send(Command::Change(change, answer)).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 
     /// The same for threads.
     pub(super) fn change_blocking(&self, change: Change) -> Result<usize, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.commands.blocking_send(Command::Change(Box::new(change), answer)).map_err(|_| closed())?;
+        self.commands.blocking_send(Command::Change(change, answer)).map_err(|_| closed())?;
         answered.blocking_recv().map_err(|_| closed())?
     }
 
@@ -227,7 +228,7 @@ fn serve(mut bench: Bench, mut waiting: mpsc::Receiver<Command>) {
         let (mut changes, mut looks) = (Vec::new(), Vec::new());
         loop {
             match next {
-                Some(Command::Change(change, answer)) => changes.push((*change, answer)),
+                Some(Command::Change(change, answer)) => changes.push((change, answer)),
                 Some(Command::Look(look)) => looks.push(look),
                 Some(Command::Close) => waiting.close(),
                 None => {

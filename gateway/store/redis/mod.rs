@@ -1,15 +1,244 @@
-//! The Redis engine.
+//! The Redis engine: documents, lists and queues under the keys of [`keys`], each write one Lua script.
+//!
+//! A commit is as durable as the server's `appendfsync` makes it. With `everysec` the last second or two may be lost:
+//! when the machine fails, and also when only the process is killed while the disk is slow, because Redis then puts
+//! off writing its log (for two seconds at most). With `always` nothing that was answered is lost.
+
+mod claims;
+mod keys;
+mod link;
+mod scripts;
+mod startup;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::StoreError;
-use crate::model::Clock;
+use async_trait::async_trait;
+use redis::cmd;
+use tokio::sync::Notify;
+
+use self::claims::GivenUp;
+use self::keys::AppKeys;
+use self::link::Link;
+use self::scripts::Scripts;
+use super::{
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, shard_of, slot_of,
+};
+use crate::model::{App, Id, Job, Timestamp};
 
 /// The Redis engine.
 #[derive(Debug)]
-pub struct RedisStore {}
+pub struct RedisStore {
+    link: Link,
+    scripts: Scripts,
+    shards: u16,
+    bells: HashMap<Queue, Arc<Notify>>,
+    given_up: GivenUp,
+}
+
 impl RedisStore {
-    /// Opens it.
-    pub async fn open(_url: &str, _shards: u16, _clock: Arc<dyn Clock>) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore {})
+    /// Connects, and refuses a server that is not fit to keep accepted messages.
+    pub async fn open(url: &str, shards: u16) -> Result<RedisStore, StoreError> {
+        let link = Link::new(startup::client(url)?)?;
+        startup::check(&link, shards).await?;
+        let bells = queues(shards).map(|queue| (queue, Arc::default())).collect();
+        let store = RedisStore { link, scripts: Scripts::new(), shards, bells, given_up: GivenUp::default() };
+        store.healthy().await?;
+        Ok(store)
     }
+
+    fn ring(&self, queue: Queue) {
+        if let Some(bell) = self.bells.get(&queue) {
+            bell.notify_waiters();
+            bell.notify_one();
+        }
+    }
+
+    /// Also after an error: the batch may have been written all the same.
+    fn ring_for(&self, shard: u16, batch: &Batch) {
+        for job in &batch.jobs {
+            self.ring(Queue { shard, slot: slot_of(job) });
+        }
+    }
+
+    /// Frees the jobs of claims whose answer never came, so that they are given out again.
+    async fn release_given_up(&self, queue: Queue) -> Result<(), StoreError> {
+        let claims = self.given_up.of(queue);
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let mut call = self.scripts.release.arg(keys::queue(queue));
+        for claim in &claims {
+            call.key(keys::marker(queue.shard, claim.as_str())).arg(claim.as_str());
+        }
+        let _: i64 = self.link.run_idempotent(&call).await?;
+        self.given_up.forget(queue, &claims);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn read(&self, app: &Id<App>, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = AppKeys::new(shard_of(app, self.shards), app);
+        let mut command = cmd("MGET");
+        for key in keys {
+            command.arg(names.document(key));
+        }
+        let found: Vec<Option<Vec<u8>>> = self.link.call(&command).await?;
+        found.into_iter().map(|value| value.map(parse_document).transpose()).collect()
+    }
+
+    async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError> {
+        let (command, limit) = match cut {
+            Cut::Newest { limit } => (["ZREVRANGEBYSCORE", "+inf", "-inf"].map(str::to_owned), limit),
+            Cut::Before { rank, limit } => {
+                (["ZREVRANGEBYSCORE".to_owned(), format!("({rank}"), "-inf".to_owned()], limit)
+            }
+            Cut::After { rank, limit } => {
+                (["ZRANGEBYSCORE".to_owned(), format!("({rank}"), "+inf".to_owned()], limit)
+            }
+        };
+        let [name, from, to] = command;
+        let key = AppKeys::new(shard_of(app, self.shards), app).list(list);
+        let mut command = cmd(&name);
+        command.arg(key).arg(from).arg(to).arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit);
+        let found: Vec<(String, f64)> = self.link.call(&command).await?;
+        let mut entries: Vec<ListEntry> =
+            found.into_iter().map(|(member, rank)| ListEntry { rank: rank as i64, member }).collect();
+        if !matches!(cut, Cut::After { .. }) {
+            entries.reverse();
+        }
+        Ok(entries)
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let shard = shard_of(&batch.app, self.shards);
+        let mut call = self.scripts.commit.prepare_invoke();
+        scripts::push_batch(&mut call, shard, &batch)?;
+        let outcome = self.link.run_idempotent(&call).await;
+        self.ring_for(shard, &batch);
+        match outcome? {
+            0 => Ok(()),
+            place => Err(scripts::conflict(&batch, place)),
+        }
+    }
+
+    fn queues(&self) -> Vec<Queue> {
+        queues(self.shards).collect()
+    }
+
+    async fn lease(&self, queue: Queue) -> Result<Epoch, StoreError> {
+        let mut call = self.scripts.lease.arg(keys::queue(queue));
+        call.key(format!("{}epoch", keys::queue(queue)));
+        let epoch = self.link.run_idempotent(&call).await?;
+        self.ring(queue);
+        Ok(Epoch(epoch))
+    }
+
+    async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.release_given_up(queue).await?;
+        let mut command = cmd("ZRANGEBYSCORE");
+        command.arg(format!("{}ready", keys::queue(queue))).arg("-inf").arg("+inf").arg("WITHSCORES");
+        command.arg("LIMIT").arg(0).arg(limit);
+        let found: Vec<(String, f64)> = self.link.call(&command).await?;
+        Ok(found.into_iter().map(|(group, due)| (group, Timestamp::from_millis(due as i64))).collect())
+    }
+
+    async fn claim(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        group: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        self.release_given_up(queue).await?;
+        let claim = self.given_up.begin(queue);
+        let mut call = self.scripts.claim.key(keys::marker(queue.shard, claim.id.as_str()));
+        call.arg(keys::queue(queue)).arg(epoch.0).arg(group).arg(now.millis()).arg(limit);
+        call.arg(claim.id.as_str());
+        let (outcome, jobs): (i64, Vec<Vec<Vec<u8>>>) = self.link.run(&call).await?;
+        claim.answered();
+        if outcome < 0 {
+            return Err(StoreError::Lost);
+        }
+        jobs.into_iter().map(parse_job).collect()
+    }
+
+    async fn settle(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        job: &Job,
+        settlement: Settlement,
+        batch: Batch,
+    ) -> Result<(), StoreError> {
+        let shard = shard_of(&batch.app, self.shards);
+        if shard != queue.shard {
+            // One script, one slot: such a batch could not be written together with the settlement.
+            return Err(StoreError::Corrupt(format!("a job of app {} stands in {queue:?}", batch.app)));
+        }
+        let mut call = self.scripts.settle.prepare_invoke();
+        scripts::push_settlement(&mut call, queue, epoch, job.id.as_str(), &settlement);
+        scripts::push_batch(&mut call, shard, &batch)?;
+        let outcome = self.link.run_idempotent(&call).await;
+        self.ring(queue);
+        self.ring_for(shard, &batch);
+        match outcome? {
+            0 => Ok(()),
+            -1 => Err(StoreError::Lost),
+            place => Err(scripts::conflict(&batch, place)),
+        }
+    }
+
+    fn bell(&self, queue: Queue) -> Arc<Notify> {
+        // A queue of another shard count has no work here, and so a bell that is never rung.
+        self.bells.get(&queue).cloned().unwrap_or_default()
+    }
+
+    async fn healthy(&self) -> Result<(), StoreError> {
+        // A write shows what a PING does not: a full memory, a failed disk, a server that became a replica.
+        let mut command = cmd("SET");
+        command.arg(keys::ALIVE).arg("").arg("EX").arg(60);
+        self.link.call(&command).await
+    }
+
+    async fn close(&self) {
+        // Every answered write is with the server, and nothing is held back here.
+    }
+}
+
+fn queues(shards: u16) -> impl Iterator<Item = Queue> {
+    (0..shards).flat_map(|shard| (0..SLOTS).map(move |slot| Queue { shard, slot }))
+}
+
+fn parse_document(value: Vec<u8>) -> Result<Stored, StoreError> {
+    let space = value.iter().position(|byte| *byte == b' ');
+    let version = space.and_then(|at| std::str::from_utf8(&value[..at]).ok()?.parse().ok());
+    match (version, space) {
+        (Some(version), Some(at)) => Ok(Stored { version, body: value[at + 1..].to_vec() }),
+        _ => Err(StoreError::Corrupt("a document without a version".to_owned())),
+    }
+}
+
+/// A job as `claim.lua` gives it out.
+fn parse_job(fields: Vec<Vec<u8>>) -> Result<Job, StoreError> {
+    let unreadable = |what: &str| StoreError::Corrupt(format!("a job {what}"));
+    let [id, app, group, lane, due, attempt, work] =
+        <[Vec<u8>; 7]>::try_from(fields).map_err(|_| unreadable("without all its fields"))?;
+    let text = |field: Vec<u8>| String::from_utf8(field).map_err(|_| unreadable("that is not text"));
+    let work = serde_json::from_slice(&work).map_err(|error| unreadable(&format!("with {error}")))?;
+    Ok(Job {
+        id: Id::new(text(id)?),
+        app: Id::new(text(app)?),
+        group: text(group)?,
+        lane: text(lane)?,
+        due: Timestamp::from_millis(text(due)?.parse().map_err(|_| unreadable("without a due time"))?),
+        attempt: text(attempt)?.parse().map_err(|_| unreadable("without an attempt"))?,
+        work,
+    })
 }

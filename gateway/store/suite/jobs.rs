@@ -41,7 +41,7 @@ async fn a_job_comes_back_as_committed(store: Arc<dyn Store>) {
     let desk = t.lease(&job).await;
     let NewJob { id, group, lane, due, work } = job;
     let expected = Job { id, app: t.app.clone(), group, lane, due, attempt: 0, work };
-    assert_eq!(desk.claim_one(&expected.group, now()).await, expected);
+    assert_eq!(desk.claim(&expected.group, now()).await, std::slice::from_ref(&expected));
 }
 
 async fn the_same_job_twice_is_one_job(store: Arc<dyn Store>) {
@@ -231,7 +231,12 @@ async fn announcements_spread_by_lane(store: Arc<dyn Store>) {
 }
 
 fn announcement(t: &Tenant, conversation: &str) -> NewJob {
-    let what = What::ConversationStarted { user: User::new(now()), source: Source::of("api") };
+    let what = What::Postback {
+        user: User::new(now()),
+        client: None,
+        payload: "again".into(),
+        source: Source::of("api"),
+    };
     let event = Event::new(&t.app, now(), what);
     let job = t.job("webhook", conversation, event.at);
     NewJob { work: Work::Announce { webhook: Id::new("hook"), event: Box::new(event) }, ..job }

@@ -1,0 +1,208 @@
+//! Providers calling us. Nothing is believed before it is proven, nothing answered before it is stored.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use heliograph_connectors::channel::{Channel, InboundEvent, RawWebhook, Reply};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use tracing::{debug, info, warn};
+
+use crate::model::{Id, Integration, Tenant};
+
+use super::problem::Problem;
+use super::receive::{Named, whole};
+use super::{Api, route};
+
+/// The routes of `/hooks`.
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/hooks/{kind}/{integration}", get(one).post(one))
+        .route("/hooks/{kind}", get(any).post(any))
+}
+
+/// The integration a hook's path names.
+#[derive(Debug, Deserialize)]
+struct HookPath {
+    kind: String,
+    integration: String,
+}
+
+/// The type a short hook's path names.
+#[derive(Debug, Deserialize)]
+struct KindPath {
+    kind: String,
+}
+
+/// An integration that a hook may be for.
+#[derive(Debug)]
+struct Candidate {
+    tenant: Arc<Tenant>,
+    integration: Id<Integration>,
+    channel: Arc<dyn Channel>,
+}
+
+/// What a candidate understood of a proven hook.
+#[derive(Debug)]
+struct Understood {
+    replay_key: Option<String>,
+    events: Vec<InboundEvent>,
+}
+
+/// `/hooks/{kind}/{integration}`
+async fn one(
+    State(api): State<Arc<Api>>,
+    Named(path): Named<HookPath>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = Id::new(path.integration);
+    let tenant = api.settings.owner(&id).ok_or_else(Problem::not_found)?;
+    let integration = tenant.integration(&id).filter(|integration| integration.kind == path.kind);
+    let channel = api.live(integration.ok_or_else(Problem::not_found)?)?;
+    let candidate = Candidate { tenant, integration: id, channel };
+    take_in(&api, vec![candidate], request).await
+}
+
+/// `/hooks/{kind}`: for providers that call one address for all numbers or pages.
+async fn any(
+    State(api): State<Arc<Api>>,
+    Named(path): Named<KindPath>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let candidates = candidates(&api, &path.kind);
+    if candidates.is_empty() {
+        return Err(Problem::not_found());
+    }
+    take_in(&api, candidates, request).await
+}
+
+fn candidates(api: &Api, kind: &str) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for tenant in api.settings.tenants() {
+        for integration in tenant.integrations.iter().filter(|integration| integration.kind == kind) {
+            if let Some(channel) = api.channels.get(&integration.id) {
+                let integration = integration.id.clone();
+                candidates.push(Candidate { tenant: tenant.clone(), integration, channel });
+            }
+        }
+    }
+    candidates
+}
+
+/// Takes in a hook for every candidate whose own secret proves it.
+async fn take_in(api: &Api, candidates: Vec<Candidate>, request: Request) -> Result<Response, Problem> {
+    let raw = received(api, request).await?;
+    if let Some(reply) = handshake(&candidates, &raw) {
+        return Ok(written(reply));
+    }
+    let mut proven = false;
+    let mut taken = None;
+    for candidate in &candidates {
+        let understood = match candidate.understand(raw.clone()) {
+            Ok(understood) => understood,
+            Err(Unproven) => continue,
+        };
+        proven = true;
+        if let Some(understood) = understood {
+            candidate.ingest(api, understood).await?;
+            taken.get_or_insert(&candidate.channel);
+        }
+    }
+    match taken {
+        Some(channel) => Ok(written(channel.acknowledge())),
+        None if proven => Err(Problem::bad_request("The hook is not in the provider's format")),
+        None => {
+            info!(candidates = candidates.len(), "an unproven hook was refused");
+            Err(Problem::unauthorized("The hook's signature does not match"))
+        }
+    }
+}
+
+/// The hook as it came. Its address is built from our own public one: the provider signed that.
+async fn received(api: &Api, request: Request) -> Result<RawWebhook, Problem> {
+    let now = api.core.now().millis();
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let url = format!("{}{path}", api.channels.public_base());
+    let body = whole(body, api.limits.hook).await?;
+    Ok(RawWebhook::new(parts.method, url, parts.headers, now, body))
+}
+
+/// The answer to a subscription handshake: the first that agrees, else the first that refuses.
+fn handshake(candidates: &[Candidate], raw: &RawWebhook) -> Option<Reply> {
+    let mut refusal = None;
+    for candidate in candidates {
+        match candidate.channel.handshake(raw) {
+            Some(reply) if reply.status.is_success() => return Some(reply),
+            Some(reply) => refusal = refusal.or(Some(reply)),
+            None => {}
+        }
+    }
+    refusal
+}
+
+/// The hook was not sent by this candidate's provider.
+#[derive(Debug)]
+struct Unproven;
+
+impl Candidate {
+    /// What a hook says, if it is proven; `None` when it is proven and makes no sense.
+    fn understand(&self, raw: RawWebhook) -> Result<Option<Understood>, Unproven> {
+        let integration = &self.integration;
+        let verified = match self.channel.verify(raw) {
+            Ok(verified) => verified,
+            Err(forged) => {
+                debug!(%integration, reason = %forged, "not proven by this integration");
+                return Err(Unproven);
+            }
+        };
+        match self.channel.parse(&verified) {
+            Ok(events) => Ok(Some(Understood { replay_key: verified.replay_key, events })),
+            Err(malformed) => {
+                warn!(%integration, reason = %malformed, "a proven hook is malformed");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn ingest(&self, api: &Api, understood: Understood) -> Result<(), Problem> {
+        let Some(integration) = self.tenant.integration(&self.integration) else {
+            return Err(Problem::not_found());
+        };
+        let route = route(&self.tenant, integration, &*self.channel);
+        let ingested = api.core.ingest(route, understood.replay_key.as_deref(), understood.events).await;
+        // Whatever kept it from being stored, the provider is to tell it again.
+        ingested.map_err(|error| {
+            warn!(integration = %integration.id, %error, "a hook could not be stored");
+            Problem::unavailable("The hook could not be stored; send it again")
+        })
+    }
+}
+
+fn written(reply: Reply) -> Response {
+    let mut response = (reply.status, reply.body).into_response();
+    // Bytes come with a type of their own; what the provider sees is the channel's to say.
+    response.headers_mut().remove(CONTENT_TYPE);
+    if let Some(content_type) = reply.content_type {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+
+    #[test]
+    fn replies_keep_their_type_or_have_none() {
+        let typed = written(Reply::with("text/xml", "<Response/>"));
+        assert_eq!(typed.headers()[CONTENT_TYPE], "text/xml");
+        let plain = written(Reply::ok());
+        assert_eq!((plain.status(), plain.headers().get(CONTENT_TYPE)), (StatusCode::OK, None));
+    }
+}

@@ -1,0 +1,161 @@
+//! JSON Web Tokens as the platform has them: HS256 and nothing else, so that no algorithm can be swapped.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use heliograph_connectors::channel::signature::{hmac_sha256, prove};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::{Key, Timestamp};
+
+/// Whom a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Scope {
+    /// An app.
+    App,
+    /// The account.
+    Account,
+    /// One user of an app.
+    AppUser,
+}
+
+/// Why a token is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(pub(super) &'static str);
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: String,
+    /// Extensions that must be understood; we understand none.
+    crit: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    scope: Scope,
+    exp: Option<f64>,
+    nbf: Option<f64>,
+}
+
+/// The key a token was signed with and whom it speaks for.
+pub(super) fn verify(
+    token: &str,
+    now: Timestamp,
+    find: impl FnOnce(&str) -> Option<Key>,
+) -> Result<(Key, Scope), Refused> {
+    let (signed, signature) = token.rsplit_once('.').ok_or(Refused("Malformed token"))?;
+    let (header, claims) = signed.split_once('.').ok_or(Refused("Malformed token"))?;
+    let header: Header = decode(header)?;
+    if header.alg != "HS256" {
+        return Err(Refused("A token must be signed with HS256"));
+    }
+    if header.crit.is_some() {
+        return Err(Refused("A token with critical extensions is not understood"));
+    }
+    // An unknown key and a wrong signature look the same from outside.
+    let forged = Refused("Invalid credential");
+    let key = find(&header.kid).ok_or(forged.clone())?;
+    let expected = hmac_sha256(key.secret.expose().as_bytes(), signed.as_bytes());
+    let given = URL_SAFE_NO_PAD.decode(signature).map_err(|_| forged.clone())?;
+    prove(&expected, &given).map_err(|_| forged)?;
+
+    let claims: Claims = decode(claims)?;
+    if claims.exp.is_some_and(|exp| exp <= now.seconds()) {
+        return Err(Refused("The token is expired"));
+    }
+    if claims.nbf.is_some_and(|nbf| nbf > now.seconds()) {
+        return Err(Refused("The token is not valid yet"));
+    }
+    Ok((key, claims.scope))
+}
+
+fn decode<T: DeserializeOwned>(part: &str) -> Result<T, Refused> {
+    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refused("Malformed token"))?;
+    serde_json::from_slice(&json).map_err(|_| Refused("Malformed token"))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::{Id, KeyScope};
+    use heliograph_connectors::channel::Secret;
+    use serde_json::{Value, json};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    /// A token over any header and claims.
+    pub(crate) fn token(header: &Value, claims: &Value, secret: &str) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        let signature = URL_SAFE_NO_PAD.encode(hmac_sha256(secret.as_bytes(), signed.as_bytes()));
+        format!("{signed}.{signature}")
+    }
+
+    fn find(id: &str) -> Option<Key> {
+        let scope = KeyScope::App(Id::new("5963c0d619a30a2e00de36b8"));
+        (id == "app_1").then(|| Key { id: id.into(), secret: Secret::new("fake-secret"), scope })
+    }
+
+    fn checked(header: Value, claims: Value) -> Result<Scope, &'static str> {
+        let token = token(&header, &claims, "fake-secret");
+        verify(&token, NOW, find).map(|(_, scope)| scope).map_err(|refused| refused.0)
+    }
+
+    fn good() -> Value {
+        json!({ "alg": "HS256", "typ": "JWT", "kid": "app_1" })
+    }
+
+    #[test]
+    fn a_token_without_expiry_is_believed() {
+        assert_eq!(checked(good(), json!({ "scope": "app", "iat": 1 })), Ok(Scope::App));
+        assert_eq!(checked(good(), json!({ "scope": "appUser", "userId": "u" })), Ok(Scope::AppUser));
+    }
+
+    #[test]
+    fn no_other_algorithm_is_taken() {
+        for alg in ["none", "None", "", "hs256", "HS384", "HS512", "RS256"] {
+            let refused = checked(json!({ "alg": alg, "kid": "app_1" }), json!({ "scope": "app" }));
+            assert_eq!(refused, Err("A token must be signed with HS256"), "{alg}");
+        }
+        let unsigned = token(&json!({ "alg": "none", "kid": "app_1" }), &json!({ "scope": "app" }), "");
+        let unsigned = format!("{}.", unsigned.rsplit_once('.').expect("has dots").0);
+        assert!(verify(&unsigned, NOW, find).is_err());
+    }
+
+    #[test]
+    fn header_and_claims_must_be_whole() {
+        let claims = json!({ "scope": "app" });
+        assert!(checked(json!({ "alg": "HS256" }), claims.clone()).is_err());
+        assert!(checked(json!({ "alg": "HS256", "kid": "app_2" }), claims.clone()).is_err());
+        let critical = json!({ "alg": "HS256", "kid": "app_1", "crit": ["b64"], "b64": false });
+        assert!(checked(critical, claims).is_err());
+        assert!(checked(good(), json!({})).is_err());
+        assert!(checked(good(), json!({ "scope": "integration" })).is_err());
+        for text in ["", ".", "..", "a.b", "a.b.c", "e30.e30.", "\u{1f}.\u{e9}.x"] {
+            assert!(verify(text, NOW, find).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_honoured() {
+        let at = |exp: f64, nbf: f64| checked(good(), json!({ "scope": "app", "exp": exp, "nbf": nbf }));
+        assert_eq!(at(1_700_000_001.0, 1_700_000_000.0), Ok(Scope::App));
+        assert_eq!(at(1_700_000_000.0, 0.0), Err("The token is expired"));
+        assert_eq!(at(1_700_000_009.5, 1_700_000_000.5), Err("The token is not valid yet"));
+        assert!(checked(good(), json!({ "scope": "app", "exp": "tomorrow" })).is_err());
+    }
+
+    #[test]
+    fn a_changed_token_is_refused() {
+        let signed = token(&good(), &json!({ "scope": "app" }), "fake-secret");
+        let (head, signature) = signed.rsplit_once('.').expect("has dots");
+        let header = head.split('.').next().expect("has a header");
+        let other = URL_SAFE_NO_PAD.encode(json!({ "scope": "account" }).to_string());
+        assert!(verify(&format!("{header}.{other}.{signature}"), NOW, find).is_err());
+        assert!(verify(&signed[..signed.len() - 2], NOW, find).is_err());
+        assert!(verify(&token(&good(), &json!({ "scope": "app" }), "fake-other"), NOW, find).is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! The HTTP front: who calls, what they may reach, and how answers and refusals look.
+//!
+//! Meaning lives below: bodies are understood by `wire`, everything is done by `core`.
+
+mod admin;
+mod auth;
+mod hooks;
+mod jwt;
+mod path;
+mod problem;
+mod receive;
+#[cfg(test)]
+mod tests;
+mod v1;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::error;
+
+use heliograph_connectors::channel::Channel;
+
+use crate::channels::Channels;
+use crate::core::{Core, Route};
+use crate::model::{Integration, Tenant};
+use crate::settings::Settings;
+
+use problem::Problem;
+
+/// What the API works on.
+pub struct Api {
+    /// The use cases.
+    pub core: Core,
+    /// Apps, keys, integrations and webhooks.
+    pub settings: Arc<Settings>,
+    /// The live channels.
+    pub channels: Arc<Channels>,
+    /// How big bodies may be.
+    pub limits: BodyLimits,
+    /// Whether traffic is wanted: false while draining.
+    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Api {
+    /// The channel of an integration.
+    fn live(&self, integration: &Integration) -> Result<Arc<dyn Channel>, Problem> {
+        let inactive = || Problem::unavailable(&format!("integration {} is not active", integration.id));
+        self.channels.get(&integration.id).ok_or_else(inactive)
+    }
+}
+
+/// The way through an integration of a tenant.
+fn route<'a>(tenant: &'a Tenant, integration: &'a Integration, channel: &'a dyn Channel) -> Route<'a> {
+    Route { tenant, integration, channel }
+}
+
+/// How many bytes a body may have.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// To the API.
+    pub api: usize,
+    /// From a provider.
+    pub hook: usize,
+}
+
+/// What customers and providers call: `/v1.1`, the notifications of `/v1`, and `/hooks`.
+pub fn public_router(api: Arc<Api>) -> Router {
+    let routes = finished(v1::routes().merge(hooks::routes()), api);
+    // Around the routes, not on them: a path must be normalised before it is matched.
+    Router::new().fallback_service(routes.map_request(path::normalised))
+}
+
+/// What the operator calls: health and `/heliograph/v1`.
+pub fn admin_router(api: Arc<Api>) -> Router {
+    finished(admin::routes(), api)
+}
+
+/// Refusals in our shape for everything the routes themselves do not answer.
+fn finished(routes: Router<Arc<Api>>, api: Arc<Api>) -> Router {
+    routes
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(api)
+}
+
+/// The panic itself is in the log through the panic hook; the caller learns only that it was our fault.
+fn panicked(_panic: Box<dyn Any + Send>) -> Response {
+    error!("a request panicked");
+    Problem::internal().into_response()
+}

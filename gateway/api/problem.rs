@@ -1,0 +1,186 @@
+//! What callers are told when something is wrong: the one table from errors to HTTP statuses.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+use tracing::{error, warn};
+
+use crate::core::{CoreError, Thing};
+use crate::settings::SettingsError;
+use crate::wire::Invalid;
+
+/// A refusal in the shape of v1.1: `{"error":{"code","description"}}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    description: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Problem {
+        Problem { status, code, description: description.into() }
+    }
+
+    /// 400; the path names the field.
+    pub(super) fn invalid(path: &str, message: &str) -> Problem {
+        Problem::bad_request(format!("{path}: {message}"))
+    }
+
+    /// 400
+    pub(super) fn bad_request(description: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "bad_request", description)
+    }
+
+    /// 401
+    pub(super) fn unauthorized(description: &str) -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", description)
+    }
+
+    /// 403
+    pub(super) fn forbidden(description: &str) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", description)
+    }
+
+    /// 404 with one of the platform's words for what is missing.
+    pub(super) fn missing(code: &'static str, description: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, code, description)
+    }
+
+    /// 404 for a path that means nothing.
+    pub(super) fn not_found() -> Problem {
+        Problem::missing("not_found", "Resource not found")
+    }
+
+    /// 405
+    pub(super) fn method_not_allowed() -> Problem {
+        let description = "The resource does not take this method";
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", description)
+    }
+
+    /// 408
+    pub(super) fn too_slow() -> Problem {
+        let description = "The body took too long to arrive";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", description)
+    }
+
+    /// 413
+    pub(super) fn too_large(limit: usize) -> Problem {
+        let description = format!("A body may have at most {limit} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", description)
+    }
+
+    /// 500; what went wrong stands in the log.
+    pub(super) fn internal() -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "Something went wrong here")
+    }
+
+    /// 503, to be tried again soon.
+    pub(super) fn unavailable(description: &str) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", description)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": { "code": self.code, "description": self.description } });
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Problem {
+        if invalid.path.is_empty() {
+            return Problem::bad_request(invalid.message);
+        }
+        Problem::invalid(&invalid.path, &invalid.message)
+    }
+}
+
+impl From<CoreError> for Problem {
+    fn from(error: CoreError) -> Problem {
+        let description = error.to_string();
+        match &error {
+            CoreError::NotFound(thing) => Problem::missing(code_of(*thing), description),
+            CoreError::Conflict(_) => Problem::new(StatusCode::CONFLICT, "conflict", description),
+            CoreError::Invalid(_) => Problem::bad_request(description),
+            CoreError::ConversationFull => Problem::new(StatusCode::LOCKED, "locked", description),
+            CoreError::Store(_) if error.is_conflict() => {
+                let description = "Others kept changing the same resource; try again";
+                Problem::new(StatusCode::CONFLICT, "conflict", description)
+            }
+            CoreError::Store(_) if error.is_unavailable() => {
+                warn!(%error, "the store did not answer a request");
+                Problem::unavailable("The store is unavailable; try again")
+            }
+            CoreError::Store(_) => {
+                error!(%error, "the store failed a request");
+                Problem::internal()
+            }
+        }
+    }
+}
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Problem {
+        let description = error.to_string();
+        match error {
+            SettingsError::NotFound => Problem::not_found(),
+            SettingsError::Declared(_) => Problem::forbidden(&description),
+            SettingsError::TooMany => Problem::bad_request(description),
+            SettingsError::Store(error) => Problem::from(CoreError::from(error)),
+        }
+    }
+}
+
+fn code_of(thing: Thing) -> &'static str {
+    match thing {
+        Thing::User => "user_not_found",
+        Thing::Client => "client_not_found",
+        Thing::Integration => "integration_not_found",
+        Thing::Delivery => "not_found",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    fn check(problem: impl Into<Problem>, status: u16, code: &str) {
+        let problem = problem.into();
+        assert_eq!((problem.status.as_u16(), problem.code), (status, code), "{problem:?}");
+    }
+
+    #[test]
+    fn every_error_has_its_status_and_code() {
+        check(CoreError::NotFound(Thing::User), 404, "user_not_found");
+        check(CoreError::NotFound(Thing::Client), 404, "client_not_found");
+        check(CoreError::NotFound(Thing::Integration), 404, "integration_not_found");
+        check(CoreError::NotFound(Thing::Delivery), 404, "not_found");
+        check(CoreError::Conflict("User already exists".into()), 409, "conflict");
+        check(CoreError::Invalid("destination: no".into()), 400, "bad_request");
+        check(CoreError::ConversationFull, 423, "locked");
+        check(CoreError::Store(StoreError::Conflict("user".into())), 409, "conflict");
+        check(CoreError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
+        check(CoreError::Store(StoreError::Corrupt("odd".into())), 500, "internal_server_error");
+        check(SettingsError::NotFound, 404, "not_found");
+        check(SettingsError::Declared(crate::model::Id::new("w")), 403, "forbidden");
+        check(SettingsError::TooMany, 400, "bad_request");
+        check(SettingsError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
+    }
+
+    #[test]
+    fn what_can_be_tried_again_says_when() {
+        let response = Problem::unavailable("later").into_response();
+        assert_eq!(response.headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("1")));
+        assert_eq!(response.headers()[http::header::CONTENT_TYPE], "application/json");
+        assert!(Problem::not_found().into_response().headers().get(RETRY_AFTER).is_none());
+    }
+}

@@ -1,0 +1,135 @@
+//! The messages of an app user's conversation.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::api::Api;
+use crate::api::auth::Caller;
+use crate::api::problem::Problem;
+use crate::api::receive::{ApiBody, Asked, Named};
+use crate::core::{Post, Toward, Window};
+use crate::model::{Tenant, Timestamp};
+use crate::wire::v1::{self, MessageDestination};
+
+use super::UserPath;
+
+/// `POST /appusers/{user}/messages`
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(UserPath { user }): Named<UserPath>,
+    ApiBody(body): ApiBody,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let asked = v1::PostMessage::parse(&body, api.core.now())?;
+    let post = Post {
+        author: asked.author,
+        content: asked.content,
+        payload: asked.payload,
+        metadata: asked.metadata,
+        destination: asked.destination.map(|destination| match destination {
+            MessageDestination::Integration(id) => Toward::Integration(id),
+            MessageDestination::Kind(kind) => Toward::Kind(kind),
+        }),
+    };
+    let posted = api.core.post(&tenant, &user, post).await?;
+    let answer = json!({
+        "message": v1::message(&posted.message),
+        "conversation": v1::conversation(&posted.conversation),
+    });
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Which page is wanted: at most one of the two, in seconds.
+#[derive(Debug, Deserialize)]
+pub(super) struct PageQuery {
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// `GET /appusers/{user}/messages`
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(UserPath { user }): Named<UserPath>,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    let history = api.core.messages(&tenant, &user, window(&query)?).await?;
+    let shown: Vec<Value> = history.messages.iter().map(v1::message).collect();
+    let mut answer = json!({ "conversation": v1::conversation(&history.conversation), "messages": shown });
+    let link = |bound, at| page_url(api.channels.public_base(), &tenant, &user, bound, at);
+    if let Some(last) = history.messages.last().filter(|_| history.has_next) {
+        answer["next"] = link("after", last.received);
+    }
+    if let Some(first) = history.messages.first().filter(|_| history.has_previous) {
+        answer["previous"] = link("before", first.received);
+    }
+    Ok(Json(answer))
+}
+
+fn window(query: &PageQuery) -> Result<Window, Problem> {
+    match (&query.before, &query.after) {
+        (Some(_), Some(_)) => Err(Problem::bad_request("before and after exclude each other")),
+        (Some(before), None) => Ok(Window::Before(moment("before", before)?)),
+        (None, Some(after)) => Ok(Window::After(moment("after", after)?)),
+        (None, None) => Ok(Window::Newest),
+    }
+}
+
+/// Seconds, with decimals.
+fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    let seconds: Option<f64> = text.parse().ok().filter(|seconds: &f64| seconds.is_finite());
+    let seconds = seconds.ok_or_else(|| Problem::invalid(name, "must be a time in seconds"))?;
+    Ok(Timestamp::from_millis((seconds * 1000.0).round() as i64))
+}
+
+/// Where the neighbouring page is.
+fn page_url(base: &str, tenant: &Tenant, user: &str, bound: &str, at: Timestamp) -> Value {
+    let mut url = Url::parse(base).expect("the public base came from a URL");
+    if let Ok(mut path) = url.path_segments_mut() {
+        let app = tenant.app.id.as_str();
+        path.pop_if_empty().extend(["v1.1", "apps", app, "appusers", user, "messages"]);
+    }
+    url.set_query(Some(&format!("{bound}={:.3}", at.seconds())));
+    Value::from(url.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{App, Id};
+
+    fn asked(before: Option<&str>, after: Option<&str>) -> Option<Window> {
+        let query = PageQuery { before: before.map(Into::into), after: after.map(Into::into) };
+        window(&query).ok()
+    }
+
+    #[test]
+    fn times_are_seconds_with_decimals() {
+        let at = Timestamp::from_millis(1_529_675_979_541);
+        assert_eq!(asked(Some("1529675979.541"), None), Some(Window::Before(at)));
+        assert_eq!(asked(None, Some("1529675979.541")), Some(Window::After(at)));
+        assert_eq!(asked(None, None), Some(Window::Newest));
+        assert_eq!(asked(Some("1"), Some("2")), None);
+        for odd in ["", "yesterday", "NaN", "inf", "1,5"] {
+            assert_eq!(asked(Some(odd), None), None, "{odd}");
+        }
+        assert!(asked(Some("-1e300"), None).is_some());
+    }
+
+    #[test]
+    fn pages_are_linked_by_their_long_path() {
+        let app = App { id: Id::new("5963"), name: "Demo".into(), settings: Default::default() };
+        let tenant = Tenant { app, integrations: Vec::new(), webhooks: Vec::new() };
+        let url = |user| {
+            page_url("https://hub.example.org/a", &tenant, user, "after", Timestamp::from_millis(1500))
+        };
+        let expected = "https://hub.example.org/a/v1.1/apps/5963/appusers/+1%2F2/messages?after=1.500";
+        assert_eq!(url("+1/2"), expected);
+    }
+}

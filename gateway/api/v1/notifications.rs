@@ -1,0 +1,30 @@
+//! Notifications: a message to an address, outside any conversation.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::api::auth::Caller;
+use crate::api::problem::Problem;
+use crate::api::receive::ApiBody;
+use crate::api::{Api, route};
+use crate::core::{CoreError, Notify, Thing};
+use crate::wire::v1;
+
+/// `POST /notifications`
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    ApiBody(body): ApiBody,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let asked = v1::Notification::parse(&body, api.core.now())?;
+    let integration =
+        tenant.integration(&asked.integration).ok_or(CoreError::NotFound(Thing::Integration))?;
+    let channel = api.live(integration)?;
+    let notify = Notify { destination: asked.destination, author: asked.author, body: asked.body };
+    let id = api.core.notify(route(&tenant, integration, &*channel), notify).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "notification": { "_id": id.as_str() } }))))
+}

@@ -1,0 +1,82 @@
+//! The live channel of each integration, built from its settings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use heliograph_connectors::Registry;
+use heliograph_connectors::channel::{Channel, Problem, Settings as ChannelSettings};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::model::{Id, Integration};
+
+/// Builds and keeps channels.
+#[derive(Debug)]
+pub struct Channels {
+    registry: Registry,
+    providers: HashMap<String, Map<String, Value>>,
+    public_url: Url,
+    live: ArcSwap<HashMap<Id<Integration>, Arc<dyn Channel>>>,
+}
+
+impl Channels {
+    /// No channels yet. `providers` holds the operator's `[providers.X]` tables.
+    pub fn new(
+        registry: Registry,
+        providers: HashMap<String, Map<String, Value>>,
+        public_url: Url,
+    ) -> Channels {
+        Channels { registry, providers, public_url, live: ArcSwap::default() }
+    }
+
+    /// Whether this gateway has channels of a type.
+    pub fn knows(&self, kind: &str) -> bool {
+        self.registry.get(kind).is_some()
+    }
+
+    /// Builds the channel of an integration without keeping it.
+    pub fn build(&self, integration: &Integration) -> Result<Arc<dyn Channel>, Vec<Problem>> {
+        let Some(build) = self.registry.get(&integration.kind) else {
+            let message = format!("`{}` is not a channel of this gateway", integration.kind);
+            return Err(vec![Problem { path: "type".into(), message }]);
+        };
+        let provider = self.providers.get(&integration.kind).cloned().unwrap_or_default();
+        build(ChannelSettings::new(&integration.settings, &provider))
+    }
+
+    /// Takes over this set of integrations. One that cannot be built is left out and returned.
+    pub fn replace<'a>(
+        &self,
+        integrations: impl Iterator<Item = &'a Integration>,
+    ) -> Vec<(Id<Integration>, Vec<Problem>)> {
+        let mut live = HashMap::new();
+        let mut broken = Vec::new();
+        for integration in integrations {
+            match self.build(integration) {
+                Ok(channel) => {
+                    live.insert(integration.id.clone(), channel);
+                }
+                Err(problems) => broken.push((integration.id.clone(), problems)),
+            }
+        }
+        self.live.store(Arc::new(live));
+        broken
+    }
+
+    /// The channel of an integration.
+    pub fn get(&self, integration: &Id<Integration>) -> Option<Arc<dyn Channel>> {
+        self.live.load().get(integration).cloned()
+    }
+
+    /// The public address under which providers reach us, without a trailing slash.
+    pub fn public_base(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
+    }
+
+    /// Where an integration's hooks arrive.
+    pub fn hook_url(&self, integration: &Integration) -> Url {
+        let text = format!("{}/hooks/{}/{}", self.public_base(), integration.kind, integration.id);
+        Url::parse(&text).expect("a public URL followed by plain words is a URL")
+    }
+}

@@ -1,0 +1,115 @@
+//! The command line: what each command does, and nothing of how.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use heliograph_connectors::Registry;
+use heliograph_connectors::channel::testing;
+
+use crate::config::{Config, Known, LogFormat};
+use crate::wire::v1;
+use crate::{run, telemetry};
+
+/// A channel connector gateway and notification service.
+#[derive(Debug, Parser)]
+#[command(name = "heliograph", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway (what happens without a command).
+    Serve(Serve),
+    /// Report every problem of a configuration with its path.
+    Check(File),
+    /// Run the provider simulator alone, for the integrations of a configuration.
+    #[cfg(feature = "sim")]
+    Sim(File),
+    /// Play recorded provider traffic through its connector and say what it means.
+    Replay {
+        /// Fixture folders, or folders of such.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    #[command(flatten)]
+    file: File,
+    /// Ignore `[sim]`: no simulator is started.
+    #[arg(long)]
+    no_sim: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct File {
+    /// The configuration.
+    #[arg(long, default_value = "config.toml")]
+    config: PathBuf,
+}
+
+/// Runs the command line with these channels. What `main` of any gateway calls.
+pub fn cli(registry: Registry) -> ExitCode {
+    let arguments = Arguments::parse();
+    let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
+    let done = match command {
+        Command::Serve(Serve { file, no_sim }) => serve(&file.config, registry, no_sim),
+        Command::Check(file) => {
+            read(&file.config, &registry).map(|_| println!("{}: ok", file.config.display()))
+        }
+        #[cfg(feature = "sim")]
+        Command::Sim(file) => {
+            telemetry::start(LogFormat::Text);
+            read(&file.config, &registry).and_then(|config| run::simulate(config, registry))
+        }
+        Command::Replay { paths } => replay(&paths, &registry),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(path: &Path, registry: Registry, no_sim: bool) -> Result<(), String> {
+    let mut config = read(path, &registry)?;
+    telemetry::start(config.log);
+    if no_sim || cfg!(not(feature = "sim")) {
+        config.sim = None;
+    }
+    run::serve(config, path.to_owned(), registry)
+}
+
+/// Reads a configuration file; the error lists every problem.
+pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Config, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let env = |name: &str| std::env::var(name).ok();
+    Config::parse(&text, &env, Known { registry, triggers: v1::TRIGGERS }).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    })
+}
+
+fn replay(paths: &[PathBuf], registry: &Registry) -> Result<(), String> {
+    let mut failed = 0;
+    for path in paths {
+        for case in testing::cases(path)? {
+            match testing::play(&case, registry) {
+                Ok(played) => println!("{played}"),
+                Err(error) => {
+                    println!("{error}");
+                    failed += 1;
+                }
+            }
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} could not be played")) }
+}

@@ -1,0 +1,247 @@
+//! Who is who: users by id, by the business's own id, and by address; the names messages carry.
+
+use heliograph_connectors::channel::Person;
+use serde_json::{Map, Value};
+
+use crate::model::{Client, ClientStatus, Conversation, Id, Integration, Tenant, Timestamp, User};
+use crate::store::{Batch, StoreError, Versioned};
+
+use super::records::{ExternalId, Linked, address_id, referred, save};
+use super::{Core, CoreError, Thing};
+
+/// A user as the business describes them before they ever write.
+#[derive(Debug, Clone, Default)]
+pub struct NewUser {
+    /// The business's own id.
+    pub external_id: String,
+    /// First name.
+    pub given_name: Option<String>,
+    /// Last name.
+    pub surname: Option<String>,
+    /// Email address, for display.
+    pub email: Option<String>,
+    /// When they signed up; now when unset.
+    pub signed_up_at: Option<Timestamp>,
+    /// The business's own facts.
+    pub properties: Map<String, Value>,
+}
+
+/// A person with their default conversation, read for change. `None` versions: not stored yet.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) user: User,
+    pub(super) user_version: Option<u64>,
+    pub(super) conversation: Conversation,
+    pub(super) conversation_version: Option<u64>,
+}
+
+impl Known {
+    /// Somebody nobody knew.
+    pub(super) fn stranger(now: Timestamp) -> Known {
+        let user = User::new(now);
+        let conversation = Conversation::default_of(&user);
+        Known { user, user_version: None, conversation, conversation_version: None }
+    }
+
+    /// Writes the conversation, and the user only when new.
+    pub(super) fn save_changed(&self, batch: &mut Batch) {
+        if self.user_version.is_none() {
+            save(batch, None, &self.user);
+        }
+        save(batch, self.conversation_version, &self.conversation);
+    }
+
+    /// Writes both documents.
+    pub(super) fn save(&self, batch: &mut Batch) {
+        save(batch, self.user_version, &self.user);
+        save(batch, self.conversation_version, &self.conversation);
+    }
+}
+
+impl Core {
+    /// Creates a user before they ever write.
+    pub async fn create_user(&self, tenant: &Tenant, new: NewUser) -> Result<User, CoreError> {
+        let app = &tenant.app.id;
+        let mut known = Known::stranger(self.clock.now());
+        let user = &mut known.user;
+        user.external_id = Some(new.external_id.clone());
+        user.given_name = new.given_name;
+        user.surname = new.surname;
+        user.email = new.email;
+        user.signed_up_at = new.signed_up_at.unwrap_or(user.signed_up_at);
+        user.properties = new.properties;
+        let mut batch = Batch::new(app);
+        batch.insert(&ExternalId { external_id: new.external_id, user: user.id.clone() });
+        known.save(&mut batch);
+        match self.store.commit(batch).await {
+            Err(StoreError::Conflict(_)) => Err(CoreError::Conflict("User already exists".into())),
+            result => result.map(|()| known.user).map_err(CoreError::from),
+        }
+    }
+
+    /// The user under our id or the business's own.
+    pub async fn user(&self, tenant: &Tenant, id: &str) -> Result<User, CoreError> {
+        Ok(self.find_user(tenant, id).await?.value)
+    }
+
+    pub(super) async fn find_user(&self, tenant: &Tenant, id: &str) -> Result<Versioned<User>, CoreError> {
+        let app = &tenant.app.id;
+        if let Some(found) = self.store.load::<User>(app, id).await? {
+            return Ok(found);
+        }
+        match self.store.load::<ExternalId>(app, id).await? {
+            Some(named) => Ok(referred(&*self.store, app, named.value.user.as_str()).await?),
+            None => Err(CoreError::NotFound(Thing::User)),
+        }
+    }
+
+    /// The user under an id, with their conversation.
+    pub(super) async fn find_known(&self, tenant: &Tenant, id: &str) -> Result<Known, CoreError> {
+        let user = self.find_user(tenant, id).await?;
+        self.with_conversation(tenant, user).await
+    }
+
+    /// The person linked to an address.
+    pub(super) async fn at_address(
+        &self,
+        tenant: &Tenant,
+        integration: &Id<Integration>,
+        address: &str,
+    ) -> Result<Option<Known>, CoreError> {
+        let app = &tenant.app.id;
+        let Some(linked) = self.store.load::<Linked>(app, &address_id(integration, address)).await? else {
+            return Ok(None);
+        };
+        let user = referred(&*self.store, app, linked.value.user.as_str()).await?;
+        Ok(Some(self.with_conversation(tenant, user).await?))
+    }
+
+    async fn with_conversation(&self, tenant: &Tenant, user: Versioned<User>) -> Result<Known, CoreError> {
+        let conversation: Versioned<Conversation> =
+            referred(&*self.store, &tenant.app.id, user.value.conversation.as_str()).await?;
+        Ok(Known {
+            user: user.value,
+            user_version: Some(user.version),
+            conversation: conversation.value,
+            conversation_version: Some(conversation.version),
+        })
+    }
+}
+
+/// A stranger with the identity under which we met them.
+pub(super) fn meet(batch: &mut Batch, integration: &Integration, person: &Person, now: Timestamp) -> Known {
+    let mut known = Known::stranger(now);
+    let client = client_of(integration, person, ClientStatus::Active, now);
+    batch.insert(&Linked::of(&known.user, &client));
+    known.user.clients.push(client);
+    known
+}
+
+/// The identity a person has on an integration.
+pub(super) fn client_of(
+    integration: &Integration,
+    person: &Person,
+    status: ClientStatus,
+    now: Timestamp,
+) -> Client {
+    Client {
+        id: Id::fresh(now),
+        kind: integration.kind.clone(),
+        integration: integration.id.clone(),
+        address: person.address.clone(),
+        status,
+        display_name: person.display_name.clone().or_else(|| Some(person.address.clone())),
+        raw: person.raw.clone(),
+        last_seen: None,
+        linked_at: None,
+    }
+}
+
+/// The name a person's message carries: what the business knows, else an invented or a generated one.
+pub(super) fn name_of(
+    tenant: &Tenant,
+    user: &User,
+    channel_word: Option<&str>,
+    address: Option<&str>,
+) -> String {
+    let own: Vec<&str> =
+        [&user.given_name, &user.surname].into_iter().flatten().map(String::as_str).collect();
+    if !own.is_empty() {
+        return own.join(" ");
+    }
+    if tenant.app.settings.use_animal_names {
+        return animal_name(&user.id);
+    }
+    let Some(word) = channel_word else {
+        return format!("User {}", user.id);
+    };
+    let id = user.external_id.as_deref().or(address).unwrap_or(user.id.as_str());
+    format!("{word} User {id}")
+}
+
+const ADJECTIVES: [&str; 16] = [
+    "Acrobatic",
+    "Brave",
+    "Cheerful",
+    "Curious",
+    "Daring",
+    "Eager",
+    "Gentle",
+    "Honest",
+    "Jolly",
+    "Kind",
+    "Lively",
+    "Optimistic",
+    "Patient",
+    "Quiet",
+    "Swift",
+    "Witty",
+];
+
+const ANIMALS: [&str; 16] = [
+    "Badger", "Crane", "Dolphin", "Falcon", "Ferret", "Gecko", "Heron", "Ibex", "Koala", "Lynx", "Marmot",
+    "Otter", "Puffin", "Rat", "Salmon", "Walrus",
+];
+
+/// Stable per user.
+fn animal_name(user: &Id<User>) -> String {
+    let mut sum =
+        user.as_str().bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let adjective = ADJECTIVES[sum % ADJECTIVES.len()];
+    sum /= ADJECTIVES.len();
+    format!("{adjective} {}", ANIMALS[sum % ANIMALS.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{App, AppSettings};
+
+    fn tenant(use_animal_names: bool) -> Tenant {
+        let settings = AppSettings { use_animal_names, ..AppSettings::default() };
+        let app = App { id: Id::new("5963c0d619a30a2e00de36b8"), name: "Demo".into(), settings };
+        Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
+    }
+
+    fn user() -> User {
+        User { id: Id::new("097491b5b2d5388e43f20354"), ..User::new(Timestamp::from_millis(0)) }
+    }
+
+    #[test]
+    fn names_follow_what_is_known_best() {
+        let plain = tenant(false);
+        let mut someone = user();
+        let name = |tenant: &Tenant, user: &User, word, address| name_of(tenant, user, word, address);
+        assert_eq!(name(&plain, &someone, None, None), "User 097491b5b2d5388e43f20354");
+        assert_eq!(name(&plain, &someone, Some("Android"), None), "Android User 097491b5b2d5388e43f20354");
+        assert_eq!(name(&plain, &someone, Some("WhatsApp"), Some("1234567890")), "WhatsApp User 1234567890");
+        someone.external_id = Some("usr_AB23A".into());
+        assert_eq!(name(&plain, &someone, Some("iOS"), Some("1234567890")), "iOS User usr_AB23A");
+        let animal = name(&tenant(true), &someone, Some("iOS"), None);
+        assert!(animal.split(' ').count() == 2 && animal == self::animal_name(&someone.id), "{animal}");
+        someone.surname = Some("Johnson".into());
+        assert_eq!(name(&tenant(true), &someone, Some("iOS"), None), "Johnson");
+        someone.given_name = Some("John".into());
+        assert_eq!(name(&plain, &someone, None, None), "John Johnson");
+    }
+}

@@ -1,0 +1,309 @@
+//! What providers tell us: each event once, whatever they repeat.
+
+use heliograph_connectors::channel::{Content, InboundEvent, Person, Receipt};
+use tracing::info;
+
+use crate::model::{
+    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, Role, Source,
+    Tenant, Timestamp, User, What,
+};
+use crate::store::{Batch, Cut, Expect, Key, Record};
+
+use super::identify::{Known, meet, name_of};
+use super::link::{Answer, answer, declined};
+use super::records::{
+    OptedOut, PROVIDER_ID, ProviderId, SEEN, Waiting, address_id, append_message, messages_of, referred, save,
+};
+use super::settle::Scene;
+use super::{CONFLICTS_MAX, Core, CoreError, Route};
+
+/// Notifications given as context with a reply, at most: the newest ones.
+const RECENT_MAX: usize = 100;
+
+impl Core {
+    /// Takes in what a proven hook said. When this returns, everything in it is durable, or was before.
+    pub async fn ingest(
+        &self,
+        route: Route<'_>,
+        replay_key: Option<&str>,
+        events: Vec<InboundEvent>,
+    ) -> Result<(), CoreError> {
+        let app = &route.tenant.app.id;
+        let mark = replay_key.map(|key| format!("token:{}:{key}", route.integration.id));
+        if let Some(mark) = &mark
+            && self.was_seen(app, mark).await?
+        {
+            return Ok(());
+        }
+        for event in events {
+            self.ingest_one(route, event).await?;
+        }
+        // Marked after the effects, which are each taken in once: a crash between the two repeats nothing.
+        if let Some(mark) = mark {
+            let mut batch = Batch::new(app);
+            self.mark_seen(&mut batch, mark, Expect::Anything);
+            self.store.commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn ingest_one(&self, route: Route<'_>, event: InboundEvent) -> Result<(), CoreError> {
+        let mut lost = None;
+        for _ in 0..CONFLICTS_MAX {
+            let scene = Scene::at(route, self.clock.now());
+            match self.try_ingest(scene, &event).await {
+                Err(error) if error.is_conflict() => lost = Some(error),
+                done => return done,
+            }
+        }
+        Err(lost.unwrap_or(CoreError::NotFound(super::Thing::Delivery)))
+    }
+
+    async fn try_ingest(&self, scene: Scene<'_>, event: &InboundEvent) -> Result<(), CoreError> {
+        match event {
+            InboundEvent::Message { provider_id, from, content, at } => {
+                let said = Said { provider_id, from, content, at: at.map(Timestamp::from_millis) };
+                self.said(scene, said).await
+            }
+            InboundEvent::Postback { provider_id, from, payload } => {
+                self.pressed(scene, provider_id, from, payload).await
+            }
+            InboundEvent::Receipt(receipt) => self.receipt(scene, receipt).await,
+            InboundEvent::OptOut { from } => self.opt(scene, from, true).await,
+            InboundEvent::OptIn { from } => self.opt(scene, from, false).await,
+            InboundEvent::Typing { .. } | InboundEvent::Read { .. } | InboundEvent::Referral { .. } => {
+                info!(integration = %scene.integration.id, "activity not passed on");
+                Ok(())
+            }
+            InboundEvent::Unrecognised { kind } => {
+                info!(integration = %scene.integration.id, kind, "unrecognised provider event");
+                Ok(())
+            }
+        }
+    }
+
+    /// A person wrote.
+    async fn said(&self, scene: Scene<'_>, said: Said<'_>) -> Result<(), CoreError> {
+        let app = &scene.tenant.app.id;
+        let mark = format!("{}:{}", scene.integration.id, said.provider_id);
+        if self.was_seen(app, &mark).await? {
+            return Ok(());
+        }
+        if self.answers_link(scene, &said, &mark).await? {
+            return Ok(());
+        }
+        let mut batch = Batch::new(app);
+        self.mark_seen(&mut batch, mark, Expect::Absent);
+        let mut known = self.writer(scene, said.from, &mut batch).await?;
+        let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
+        let message = self.enter(scene, &mut known, &said);
+        append_message(&mut batch, &message);
+        known.save(&mut batch);
+        let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
+        let what = What::Message { message, user: known.user, client, recent_notifications };
+        self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// If a link waits for this person, lets the words decide it. True when they were nothing but the answer
+    /// to the platform's question; otherwise they are also the first message of the linked user.
+    async fn answers_link(&self, scene: Scene<'_>, said: &Said<'_>, mark: &str) -> Result<bool, CoreError> {
+        let app = &scene.tenant.app.id;
+        let address = address_id(&scene.integration.id, &said.from.address);
+        let Some(waiting) = self.store.load::<Waiting>(app, &address).await? else {
+            return Ok(false);
+        };
+        let mut read = referred::<User>(&*self.store, app, waiting.value.user.as_str()).await?;
+        let Some(link) =
+            read.value.pending.iter().find(|link| link.client.id == waiting.value.client).cloned()
+        else {
+            return Ok(false);
+        };
+        let mut batch = Batch::new(app);
+        match answer(&link, said.content, scene.now) {
+            Answer::SaysNothing => return Ok(false),
+            Answer::Confirms => self.complete(scene, &mut read.value, &link, &mut batch).await?,
+            Answer::Declines => self.give_up(scene, &mut read.value, &link, declined(), &mut batch),
+        }
+        save(&mut batch, Some(read.version), &read.value);
+        let only_an_answer = matches!(link.confirmation, Confirmation::Prompt);
+        if only_an_answer {
+            self.mark_seen(&mut batch, mark.to_owned(), Expect::Absent);
+        }
+        self.store.commit(batch).await?;
+        Ok(only_an_answer)
+    }
+
+    /// Whoever writes from an address: the person linked to it, or somebody new.
+    async fn writer(&self, scene: Scene<'_>, from: &Person, batch: &mut Batch) -> Result<Known, CoreError> {
+        match self.at_address(scene.tenant, &scene.integration.id, &from.address).await? {
+            Some(known) => Ok(known),
+            None => Ok(meet(batch, scene.integration, from, scene.now)),
+        }
+    }
+
+    /// Makes the message and moves user, client and conversation along.
+    fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &Said<'_>) -> Message {
+        let user = &mut known.user;
+        user.conversation_started = true;
+        if let Some(client) =
+            user.clients.iter_mut().find(|client| client.is_at(&scene.integration.id, &said.from.address))
+        {
+            client.status = ClientStatus::Active;
+            client.last_seen = Some(scene.now);
+            if !said.from.raw.is_null() {
+                client.raw = said.from.raw.clone();
+            }
+        }
+        let word = scene.channel.capabilities().word;
+        let name = name_of(scene.tenant, user, Some(word), Some(&said.from.address));
+        let client =
+            user.client_at(&scene.integration.id, &said.from.address).map(|client| client.id.clone());
+        let conversation = &mut known.conversation;
+        let received = conversation.next_message_at(scene.now);
+        conversation.said_by(&user.id, received);
+        conversation.message_count += 1;
+        Message {
+            id: Id::fresh(scene.now),
+            conversation: conversation.id.clone(),
+            author: Author {
+                role: Role::User,
+                user: Some(user.id.clone()),
+                name: Some(name),
+                email: None,
+                avatar_url: None,
+            },
+            received,
+            content: said.content.clone(),
+            source: Source {
+                kind: scene.integration.kind.clone(),
+                integration: Some(scene.integration.id.clone()),
+                client,
+                original_id: Some(said.provider_id.to_owned()),
+                original_at: said.at,
+            },
+            payload: None,
+            metadata: Default::default(),
+        }
+    }
+
+    /// The notifications since the person last wrote, oldest first.
+    pub(super) async fn recent_notifications(
+        &self,
+        tenant: &Tenant,
+        conversation: &Conversation,
+    ) -> Result<Vec<Message>, CoreError> {
+        if conversation.recent_notifications == 0 {
+            return Ok(Vec::new());
+        }
+        let app = &tenant.app.id;
+        let since = conversation.last_user_message_at.map_or(i64::MIN, Timestamp::millis);
+        let page =
+            self.store.page(app, &messages_of(&conversation.id), Cut::Newest { limit: RECENT_MAX }).await?;
+        let ids: Vec<String> =
+            page.into_iter().filter(|entry| entry.rank > since).map(|entry| entry.member).collect();
+        let found = self.store.load_all::<Message>(app, &ids).await?;
+        let messages = found.into_iter().flatten().map(|read| read.value);
+        Ok(messages.filter(|message| message.source.kind == "notification").collect())
+    }
+
+    /// A person pressed a button.
+    async fn pressed(
+        &self,
+        scene: Scene<'_>,
+        provider_id: &str,
+        from: &Person,
+        payload: &str,
+    ) -> Result<(), CoreError> {
+        let app = &scene.tenant.app.id;
+        let mark = format!("{}:{provider_id}", scene.integration.id);
+        if self.was_seen(app, &mark).await? {
+            return Ok(());
+        }
+        let mut batch = Batch::new(app);
+        self.mark_seen(&mut batch, mark, Expect::Absent);
+        let known = self.writer(scene, from, &mut batch).await?;
+        known.save(&mut batch);
+        let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
+        let source =
+            Source { integration: Some(scene.integration.id.clone()), ..Source::of(&scene.integration.kind) };
+        let what = What::Postback { user: known.user, client, payload: payload.to_owned(), source };
+        self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// A provider says what became of a message of ours.
+    async fn receipt(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<(), CoreError> {
+        let app = &scene.tenant.app.id;
+        let Some(reference) = self.reference_of(scene, receipt).await? else {
+            info!(integration = %scene.integration.id, status = receipt.status, "receipt for an unknown message");
+            return Ok(());
+        };
+        let (id, part) = Delivery::parse_reference(&reference);
+        let found = self.store.load::<Delivery>(app, id.as_str()).await?;
+        let Some(mut read) = found.filter(|read| read.value.integration == scene.integration.id) else {
+            info!(delivery = %id, status = receipt.status, "receipt for a message no longer kept");
+            return Ok(());
+        };
+        let delivery = &mut read.value;
+        if !delivery.reported(part, &receipt.status, scene.now) && delivery.told_final {
+            // Said before, and nothing can follow from it any more.
+            return Ok(());
+        }
+        let provider_id = receipt.provider_id.clone();
+        let told = delivery.receipt(part, provider_id, receipt.stage.clone(), scene.reach(), scene.now);
+        let mut batch = Batch::new(app);
+        self.moved(scene, read, told, &mut batch).await?;
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    async fn reference_of(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<Option<String>, CoreError> {
+        if receipt.reference.is_some() {
+            return Ok(receipt.reference.clone());
+        }
+        let Some(id) = &receipt.provider_id else { return Ok(None) };
+        let key = Key::new(PROVIDER_ID, address_id(&scene.integration.id, id));
+        let stored = self.store.read(&scene.tenant.app.id, &[key]).await?.pop().flatten();
+        let kept: Option<ProviderId> = stored.and_then(|stored| serde_json::from_slice(&stored.body).ok());
+        Ok(kept.map(|kept| kept.reference))
+    }
+
+    /// A person wants no more messages, or wants them again.
+    async fn opt(&self, scene: Scene<'_>, from: &Person, out: bool) -> Result<(), CoreError> {
+        let mut batch = Batch::new(&scene.tenant.app.id);
+        let opted = OptedOut {
+            integration: scene.integration.id.clone(),
+            address: from.address.clone(),
+            at: scene.now,
+        };
+        if out {
+            batch.put(OptedOut::KIND, opted.record_id(), &opted, Expect::Anything, None);
+        } else {
+            batch.delete(OptedOut::KIND, opted.record_id());
+        }
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    async fn was_seen(&self, app: &Id<App>, mark: &str) -> Result<bool, CoreError> {
+        let seen = self.store.read(app, &[Key::new(SEEN, mark)]).await?;
+        Ok(seen.first().is_some_and(Option::is_some))
+    }
+
+    fn mark_seen(&self, batch: &mut Batch, mark: String, expect: Expect) {
+        let expires = self.clock.now() + self.policy.keep_dedupe;
+        batch.put(SEEN, mark, &true, expect, Some(expires));
+    }
+}
+
+/// Something a person said.
+#[derive(Debug, Clone, Copy)]
+struct Said<'a> {
+    provider_id: &'a str,
+    from: &'a Person,
+    content: &'a Content,
+    at: Option<Timestamp>,
+}

@@ -1,0 +1,321 @@
+//! Linking users to channels: what each confirmation waits for, and what its end brings about.
+
+use heliograph_connectors::channel::{Body, Channel, Code, Content, Person};
+use serde_json::{Map, Value};
+
+use crate::model::{
+    Client, ClientStatus, Confirmation, Delivery, DeliveryError, Event, Id, LinkOutcome, NewJob, Notified,
+    PendingLink, Purpose, Tenant, Timestamp, User, What,
+};
+use crate::store::{Batch, Expect, Record};
+
+use super::identify::client_of;
+use super::notify::canonical;
+use super::records::{Linked, Waiting, address_id, save};
+use super::settle::Scene;
+use super::{CONFLICTS_MAX, Core, CoreError, Route, Thing};
+
+/// Words that answer the platform's question with yes, and with no.
+const YES: [&str; 4] = ["yes", "y", "ok", "accept"];
+const NO: [&str; 4] = ["no", "n", "decline", "reject"];
+
+/// A wish to link a user to a channel.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The address as the caller gave it.
+    pub address: String,
+    /// What the caller sent to name the person, echoed in link events.
+    pub criteria: Map<String, Value>,
+    /// How the person confirms.
+    pub confirmation: Confirmation,
+}
+
+/// What a person's words do to a link that waits for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Confirms,
+    Declines,
+    SaysNothing,
+}
+
+impl Core {
+    /// Begins to link a user to a channel. The user returned shows the link as pending, even where nothing
+    /// has to be waited for.
+    pub async fn link(&self, route: Route<'_>, user: &str, link: Link) -> Result<User, CoreError> {
+        permitted(route.channel, &link.confirmation)?;
+        let address = canonical(route.channel, route.channel.capabilities().destination_key, &link.address)?;
+        let mut lost = None;
+        for _ in 0..CONFLICTS_MAX {
+            let scene = Scene::at(route, self.clock.now());
+            match self.try_link(scene, user, &address, &link).await {
+                Err(error) if error.is_conflict() => lost = Some(error),
+                done => return done,
+            }
+        }
+        Err(lost.unwrap_or(CoreError::NotFound(Thing::User)))
+    }
+
+    async fn try_link(
+        &self,
+        scene: Scene<'_>,
+        user: &str,
+        address: &str,
+        link: &Link,
+    ) -> Result<User, CoreError> {
+        let app = &scene.tenant.app.id;
+        let mut read = self.find_user(scene.tenant, user).await?;
+        if read.value.client_at(&scene.integration.id, address).is_some() {
+            return Ok(read.value);
+        }
+        let person = Person { address: address.to_owned(), display_name: None, raw: Value::Null };
+        let client = client_of(scene.integration, &person, ClientStatus::Pending, scene.now);
+        let pending = PendingLink {
+            client: client.clone(),
+            confirmation: link.confirmation.clone(),
+            criteria: link.criteria.clone(),
+            expires_at: scene.now + self.policy.links_expire_after,
+        };
+        read.value.pending.retain(|other| !other.client.is_at(&scene.integration.id, address));
+        let mut shown = read.value.clone();
+        shown.pending.push(pending.clone());
+
+        let mut batch = Batch::new(app);
+        let first = first_message(scene.tenant, &link.confirmation);
+        if let Some(content) = first {
+            read.value = shown.clone();
+            let waiting = Waiting {
+                integration: scene.integration.id.clone(),
+                address: address.to_owned(),
+                user: read.value.id.clone(),
+                client: client.id.clone(),
+            };
+            let until = Some(pending.expires_at);
+            batch.put(Waiting::KIND, waiting.record_id(), &waiting, Expect::Anything, until);
+            let purpose = Purpose::Link { client: client.id };
+            let expires = scene.now + self.policy.expires_after;
+            let body = Body::Content(content);
+            let mut delivery = Delivery::queued(
+                Id::fresh_uuid(),
+                purpose,
+                scene.integration,
+                address.to_owned(),
+                body,
+                scene.now,
+                expires,
+            );
+            delivery.user = Some(read.value.id.clone());
+            batch.insert(&delivery);
+            batch.job(NewJob::send(&delivery, scene.now));
+        } else {
+            self.tell_link(scene, &read.value, &pending, LinkOutcome::Match, &mut batch);
+            self.attach(scene, &mut read.value, &pending, &mut batch).await?;
+        }
+        save(&mut batch, Some(read.version), &read.value);
+        self.store.commit(batch).await?;
+        Ok(shown)
+    }
+
+    /// Takes a channel away from a user: linked identities of that type and links that still wait.
+    pub async fn unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {
+        let mut lost = None;
+        for _ in 0..CONFLICTS_MAX {
+            match self.try_unlink(tenant, user, kind).await {
+                Err(error) if error.is_conflict() => lost = Some(error),
+                done => return done,
+            }
+        }
+        Err(lost.unwrap_or(CoreError::NotFound(Thing::User)))
+    }
+
+    async fn try_unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {
+        let mut read = self.find_user(tenant, user).await?;
+        let user = &mut read.value;
+        let now = self.clock.now();
+        let gone: Vec<Client> = user.clients.extract_if(.., |client| client.kind == kind).collect();
+        let dropped: Vec<PendingLink> =
+            user.pending.extract_if(.., |link| link.client.kind == kind).collect();
+        if gone.is_empty() && dropped.is_empty() {
+            return Err(CoreError::NotFound(Thing::Client));
+        }
+        let mut batch = Batch::new(&tenant.app.id);
+        for client in gone {
+            batch.delete(Linked::KIND, address_id(&client.integration, &client.address));
+            let what = What::ClientRemoved { user: user.clone(), client, reason: "api".into() };
+            self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
+        }
+        for link in dropped {
+            batch.delete(Waiting::KIND, address_id(&link.client.integration, &link.client.address));
+        }
+        save(&mut batch, Some(read.version), &read.value);
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// The confirmation message moved: its acceptance matches the person, and completes an immediate link.
+    pub(super) async fn link_moved(
+        &self,
+        scene: Scene<'_>,
+        delivery: &Delivery,
+        client: &Id<Client>,
+        told: Vec<Notified>,
+        batch: &mut Batch,
+    ) -> Result<(), CoreError> {
+        let Some(user) = &delivery.user else { return Ok(()) };
+        let Some(mut read) = self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await? else {
+            return Ok(());
+        };
+        let Some(at) = read.value.pending.iter().position(|link| link.client.id == *client) else {
+            return Ok(());
+        };
+        let link = read.value.pending[at].clone();
+        for told in told {
+            match told {
+                Notified::Channel { .. } => {
+                    self.tell_link(scene, &read.value, &link, LinkOutcome::Match, batch);
+                    if matches!(link.confirmation, Confirmation::Immediate { .. }) {
+                        self.complete(scene, &mut read.value, &link, batch).await?;
+                    }
+                }
+                Notified::Failure { error } => self.give_up(scene, &mut read.value, &link, error, batch),
+                Notified::User => {}
+            }
+        }
+        save(batch, Some(read.version), &read.value);
+        Ok(())
+    }
+
+    /// The person did what was waited for.
+    pub(super) async fn complete(
+        &self,
+        scene: Scene<'_>,
+        user: &mut User,
+        link: &PendingLink,
+        batch: &mut Batch,
+    ) -> Result<(), CoreError> {
+        if !user.pending.iter().any(|other| other.client.id == link.client.id) {
+            return Ok(());
+        }
+        user.pending.retain(|other| other.client.id != link.client.id);
+        batch.delete(Waiting::KIND, address_id(&link.client.integration, &link.client.address));
+        self.attach(scene, user, link, batch).await
+    }
+
+    /// The person declined, or cannot be reached.
+    pub(super) fn give_up(
+        &self,
+        scene: Scene<'_>,
+        user: &mut User,
+        link: &PendingLink,
+        error: DeliveryError,
+        batch: &mut Batch,
+    ) {
+        let waited = user.pending.len();
+        user.pending.retain(|other| other.client.id != link.client.id);
+        if user.pending.len() == waited {
+            return;
+        }
+        batch.delete(Waiting::KIND, address_id(&link.client.integration, &link.client.address));
+        self.tell_link(scene, user, link, LinkOutcome::Failure(error), batch);
+    }
+
+    /// Makes the identity the user's own, taking it from whoever had it.
+    async fn attach(
+        &self,
+        scene: Scene<'_>,
+        user: &mut User,
+        link: &PendingLink,
+        batch: &mut Batch,
+    ) -> Result<(), CoreError> {
+        let address = &link.client.address;
+        if let Some(mut other) = self.at_address(scene.tenant, &scene.integration.id, address).await? {
+            let taken: Vec<Client> = other
+                .user
+                .clients
+                .extract_if(.., |client| client.is_at(&scene.integration.id, address))
+                .collect();
+            for client in taken {
+                let what = What::ClientRemoved { user: other.user.clone(), client, reason: "theft".into() };
+                self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+            }
+            save(batch, other.user_version, &other.user);
+        }
+        let client =
+            Client { status: ClientStatus::Active, linked_at: Some(scene.now), ..link.client.clone() };
+        user.clients.push(client.clone());
+        let linked = Linked::of(user, &client);
+        batch.put(Linked::KIND, linked.record_id(), &linked, Expect::Anything, None);
+        self.tell_link(scene, user, link, LinkOutcome::Success, batch);
+        let what = What::ClientAdded { user: user.clone(), client, reason: "channelLinking".into() };
+        self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+        Ok(())
+    }
+
+    fn tell_link(
+        &self,
+        scene: Scene<'_>,
+        user: &User,
+        link: &PendingLink,
+        outcome: LinkOutcome,
+        batch: &mut Batch,
+    ) {
+        let what = What::Link {
+            outcome,
+            user: user.clone(),
+            channel: link.client.kind.clone(),
+            criteria: link.criteria.clone(),
+        };
+        self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+    }
+}
+
+/// Whether the channel can confirm a link this way at all.
+fn permitted(channel: &dyn Channel, confirmation: &Confirmation) -> Result<(), CoreError> {
+    let can = channel.capabilities().confirmations;
+    let (word, allowed) = match confirmation {
+        Confirmation::Immediate { .. } => ("immediate", can.immediate),
+        Confirmation::UserActivity { .. } => ("userActivity", can.user_activity),
+        Confirmation::Prompt => ("prompt", can.prompt),
+    };
+    if allowed {
+        return Ok(());
+    }
+    let kind = channel.capabilities().kind;
+    Err(CoreError::Invalid(format!("confirmation.type: {kind} cannot be linked with `{word}`")))
+}
+
+/// What is sent to the person before they are linked.
+fn first_message(tenant: &Tenant, confirmation: &Confirmation) -> Option<Content> {
+    match confirmation {
+        Confirmation::Immediate { message } => message.clone(),
+        Confirmation::UserActivity { message } => Some(message.clone()),
+        Confirmation::Prompt => {
+            let name = &tenant.app.name;
+            Some(Content::text(format!(
+                "{name} would like to send you messages here. Reply YES to accept or NO to decline."
+            )))
+        }
+    }
+}
+
+/// What a person's words mean for a link that waits for them.
+pub(super) fn answer(link: &PendingLink, content: &Content, now: Timestamp) -> Answer {
+    if link.expires_at <= now {
+        return Answer::SaysNothing;
+    }
+    let word = match content {
+        Content::Text { text, .. } => text.trim().trim_end_matches(['.', '!']).to_lowercase(),
+        _ => String::new(),
+    };
+    match link.confirmation {
+        Confirmation::Prompt if YES.contains(&word.as_str()) => Answer::Confirms,
+        Confirmation::Prompt if NO.contains(&word.as_str()) => Answer::Declines,
+        Confirmation::Prompt => Answer::SaysNothing,
+        // Any sign of life will do, also when the first message's acceptance is still on its way back.
+        Confirmation::UserActivity { .. } | Confirmation::Immediate { .. } => Answer::Confirms,
+    }
+}
+
+/// Why a declined link failed.
+pub(super) fn declined() -> DeliveryError {
+    DeliveryError { code: Code::Forbidden, message: "the person declined".into(), underlying: None }
+}

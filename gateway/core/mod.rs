@@ -1,0 +1,155 @@
+//! The use cases: what the gateway does, independent of API version, channel and storage engine.
+//!
+//! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
+
+mod announce;
+mod converse;
+mod dead_letters;
+mod history;
+mod identify;
+mod ingest;
+mod link;
+mod notify;
+mod records;
+mod send;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use converse::{Post, Posted, Toward};
+pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters};
+pub use history::{History, Window};
+pub use identify::NewUser;
+pub use link::Link;
+pub use notify::Notify;
+pub use send::{Begin, Conclusion};
+
+use heliograph_connectors::channel::Channel;
+
+use crate::model::{Clock, Event, Integration, Tenant, Timestamp, Webhook};
+use crate::store::{Store, StoreError};
+
+/// How often a use case loads again after somebody else wrote first, before it gives up.
+const CONFLICTS_MAX: usize = 32;
+
+/// The use cases and what they need.
+#[derive(Debug, Clone)]
+pub struct Core {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    wants: Wants,
+}
+
+/// Whether a webhook subscribed to an event. Handed in, because only the wire knows trigger names.
+pub type Wants = fn(&Webhook, &Event) -> bool;
+
+/// The way a message takes: whose, through which integration, on which channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    /// Whose.
+    pub tenant: &'a Tenant,
+    /// Through which integration of theirs.
+    pub integration: &'a Integration,
+    /// Its channel.
+    pub channel: &'a dyn Channel,
+}
+
+/// Times that the operator sets.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The waits before each further try of a send that certainly had no effect.
+    pub retry: Vec<Duration>,
+    /// When a message is too old to be sent.
+    pub expires_after: Duration,
+    /// How long a send of unknown outcome waits for a receipt.
+    pub reconcile_window: Duration,
+    /// How long a settled delivery is kept.
+    pub keep_deliveries: Duration,
+    /// How long a provider's event ids are remembered.
+    pub keep_dedupe: Duration,
+    /// How long dead letters are kept.
+    pub keep_dead_letters: Duration,
+    /// How long a link waits for its confirmation.
+    pub links_expire_after: Duration,
+}
+
+/// Why a use case refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// What was named is not there.
+    #[error("{0} not found")]
+    NotFound(Thing),
+    /// It would clash with what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// It makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The conversation is full.
+    #[error("Message limit of 30000 per conversation reached.")]
+    ConversationFull,
+    /// The store refused, or others kept writing first.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// What was not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// A user.
+    User,
+    /// A linked channel.
+    Client,
+    /// A notification or delivery.
+    Delivery,
+    /// An integration.
+    Integration,
+}
+
+impl std::fmt::Display for Thing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Thing::User => "user",
+            Thing::Client => "client",
+            Thing::Delivery => "notification",
+            Thing::Integration => "integration",
+        })
+    }
+}
+
+impl CoreError {
+    /// Whether somebody else wrote first, so that loading again may help.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, CoreError::Store(StoreError::Conflict(_)))
+    }
+
+    /// Whether the store could not be reached, so that trying later may help.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, CoreError::Store(StoreError::Unavailable(_)))
+    }
+}
+
+impl From<StoreError> for CoreError {
+    fn from(error: StoreError) -> CoreError {
+        CoreError::Store(error)
+    }
+}
+
+impl Core {
+    /// The present moment, by the clock everything here goes by.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether what is accepted now could be kept.
+    pub async fn healthy(&self) -> Result<(), CoreError> {
+        Ok(self.store.healthy().await?)
+    }
+
+    /// The use cases over a store.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: Policy, wants: Wants) -> Core {
+        Core { store, clock, policy, wants }
+    }
+}

@@ -1,0 +1,53 @@
+//! Accepting a notification: one durable batch with the delivery and the job that sends it.
+
+use heliograph_connectors::channel::{Body, Channel};
+
+use crate::model::{Author, Delivery, Id, NewJob, Purpose};
+use crate::store::Batch;
+
+use super::{Core, CoreError, Route};
+
+/// A message to an address, outside any conversation.
+#[derive(Debug, Clone)]
+pub struct Notify {
+    /// The address as the caller gave it.
+    pub destination: String,
+    /// Who the business says it is.
+    pub author: Author,
+    /// What is sent.
+    pub body: Body,
+}
+
+impl Core {
+    /// Accepts a notification; when this returns, it will end in exactly one final state.
+    pub async fn notify(&self, route: Route<'_>, notify: Notify) -> Result<Id<Delivery>, CoreError> {
+        let Route { tenant, integration, channel } = route;
+        let destination = canonical(channel, "destination.destinationId", &notify.destination)?;
+        if let Body::Native { schema, .. } = &notify.body
+            && channel.capabilities().schema != Some(schema.as_str())
+        {
+            return Err(CoreError::Invalid(format!(
+                "{} does not take messageSchema `{schema}`",
+                integration.kind
+            )));
+        }
+        let now = self.clock.now();
+        let purpose = Purpose::Notification { author: notify.author };
+        let expires = now + self.policy.expires_after;
+        let id = Id::fresh_uuid();
+        let delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
+        let mut batch = Batch::new(&tenant.app.id);
+        batch.insert(&delivery);
+        batch.job(NewJob::send(&delivery, now));
+        self.store.commit(batch).await?;
+        Ok(delivery.id)
+    }
+}
+
+/// The address under which clients are stored; `field` is where the caller gave it.
+pub(super) fn canonical(channel: &dyn Channel, field: &str, given: &str) -> Result<String, CoreError> {
+    match channel.destination(given) {
+        Ok(destination) => Ok(destination.address),
+        Err(invalid) => Err(CoreError::Invalid(format!("{field}: {invalid}"))),
+    }
+}

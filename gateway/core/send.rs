@@ -1,0 +1,300 @@
+//! One send, in two halves around the call to the provider: the mark before it, the conclusion after it.
+//!
+//! The mark is durable before the call, so a crash in between leaves a send of unknown outcome, never a
+//! forgotten one.
+
+use std::time::Duration;
+
+use heliograph_connectors::channel::{Accepted, Body, ChannelError, Code, Destination, Fate, Scope};
+
+use crate::model::{Delivery, DeliveryError, Id, Notified, OnUnknown, State, Tenant, Timestamp};
+use crate::store::{Batch, Retry, Settlement, Versioned};
+
+use super::records::{OptedOut, address_id};
+use super::settle::Scene;
+use super::{CONFLICTS_MAX, Core, CoreError, Route};
+
+/// How often a send of unknown outcome is looked at during its reconcile window.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a claimed send turns out to need.
+#[derive(Debug)]
+pub enum Begin {
+    /// The call to make; it is marked in the store.
+    Call {
+        /// Which piece of the message.
+        part: usize,
+        /// The reference it carries.
+        reference: String,
+        /// Whom it is for.
+        destination: Destination,
+        /// The piece.
+        body: Body,
+    },
+    /// Nothing now: settle so.
+    Settle(Settlement, Batch),
+}
+
+/// What a call's result leads to.
+#[derive(Debug)]
+pub enum Conclusion {
+    /// The message has another piece: commit this and begin again under the same claim.
+    NextPart(Batch),
+    /// Settle the claim so.
+    Settle(Settlement, Batch),
+    /// Settle the claim so, and hold back what the provider wants held back.
+    Throttled {
+        /// How the claim is settled.
+        settlement: Settlement,
+        /// What is committed with it.
+        batch: Batch,
+        /// What the provider named.
+        scope: Scope,
+        /// How long: what it asked for, else the channel's usual pause.
+        pause: Duration,
+    },
+}
+
+impl Core {
+    /// Prepares the next call of a delivery and marks it in the store.
+    pub async fn begin(&self, route: Route<'_>, id: &Id<Delivery>, attempt: u32) -> Result<Begin, CoreError> {
+        let mut lost = None;
+        for _ in 0..CONFLICTS_MAX {
+            let scene = Scene::at(route, self.clock.now());
+            match self.try_begin(scene, id, attempt).await {
+                Err(error) if error.is_conflict() => lost = Some(error),
+                done => return done,
+            }
+        }
+        Err(lost.unwrap_or(CoreError::NotFound(super::Thing::Delivery)))
+    }
+
+    async fn try_begin(&self, scene: Scene<'_>, id: &Id<Delivery>, attempt: u32) -> Result<Begin, CoreError> {
+        let app = &scene.tenant.app.id;
+        let mut batch = Batch::new(app);
+        let Some(mut read) = self.store.load::<Delivery>(app, id.as_str()).await? else {
+            return Ok(Begin::Settle(Settlement::Done, batch));
+        };
+        if let Some(settlement) = self.hold(scene, &mut read, attempt, &mut batch).await? {
+            return Ok(Begin::Settle(settlement, batch));
+        }
+        let delivery = &mut read.value;
+        let mut parts = match self.pieces(scene, delivery).await? {
+            Ok(parts) => parts,
+            Err(error) => {
+                let told = delivery.failed(error, scene.now);
+                self.moved(scene, read, told, &mut batch).await?;
+                return Ok(Begin::Settle(Settlement::Done, batch));
+            }
+        };
+        delivery.total = parts.len();
+        let Some(part) = delivery.next_part() else {
+            return Ok(Begin::Settle(Settlement::Done, batch));
+        };
+        delivery.sending(parts.len(), scene.now);
+        let call = Begin::Call {
+            part,
+            reference: delivery.reference(part),
+            destination: Destination::new(delivery.destination.clone()),
+            body: parts.swap_remove(part),
+        };
+        self.save_delivery(scene.now, &read, &mut batch);
+        self.store.commit(batch).await?;
+        Ok(call)
+    }
+
+    /// Reasons not to call now: it is over, or its last call's outcome is not known yet.
+    async fn hold(
+        &self,
+        scene: Scene<'_>,
+        read: &mut Versioned<Delivery>,
+        attempt: u32,
+        batch: &mut Batch,
+    ) -> Result<Option<Settlement>, CoreError> {
+        let delivery = &mut read.value;
+        if !delivery.state.is_open() {
+            return Ok(Some(Settlement::Done));
+        }
+        // Claimed while a call is marked open: the process that made it died before it could conclude.
+        if matches!(delivery.state, State::Sending { .. }) {
+            delivery.unknown("the gateway stopped during the call", scene.now);
+            self.save_delivery(scene.now, read, batch);
+            return Ok(Some(self.look_again(scene.now, attempt)));
+        }
+        let State::Unknown { since } = delivery.state else {
+            return Ok(None);
+        };
+        let until = since + self.policy.reconcile_window;
+        if scene.now < until {
+            return Ok(Some(self.look_again(scene.now, attempt)));
+        }
+        match scene.integration.on_unknown {
+            OnUnknown::Resend => Ok(None),
+            OnUnknown::Hold => Ok(Some(Settlement::Done)),
+            OnUnknown::Fail => {
+                let told = delivery
+                    .failed(error(Code::ChannelError, "the send's outcome stayed unknown"), scene.now);
+                self.moved(scene, read.clone(), told, batch).await?;
+                Ok(Some(Settlement::Done))
+            }
+        }
+    }
+
+    /// The pieces to send, or why nothing is to be sent at all.
+    async fn pieces(
+        &self,
+        scene: Scene<'_>,
+        delivery: &Delivery,
+    ) -> Result<Result<Vec<Body>, DeliveryError>, CoreError> {
+        if delivery.expires < scene.now {
+            return Ok(Err(error(Code::UncategorizedError, "the message expired before it could be sent")));
+        }
+        let address = address_id(&delivery.integration, &delivery.destination);
+        if !scene.integration.ignore_opt_out
+            && self.store.load::<OptedOut>(&scene.tenant.app.id, &address).await?.is_some()
+        {
+            return Ok(Err(error(Code::Forbidden, "the person opted out of messages from this sender")));
+        }
+        Ok(scene.channel.parts(&delivery.body).map_err(DeliveryError::from))
+    }
+
+    /// Draws the conclusion from a call's result. Pure but for reading: the caller commits, and on a conflict
+    /// (a receipt came meanwhile) asks again.
+    pub async fn conclude(
+        &self,
+        route: Route<'_>,
+        id: &Id<Delivery>,
+        part: usize,
+        attempt: u32,
+        result: &Result<Accepted, ChannelError>,
+    ) -> Result<Conclusion, CoreError> {
+        let scene = Scene::at(route, self.clock.now());
+        let app = &scene.tenant.app.id;
+        let mut batch = Batch::new(app);
+        let Some(mut read) = self.store.load::<Delivery>(app, id.as_str()).await? else {
+            return Ok(Conclusion::Settle(Settlement::Done, batch));
+        };
+        match result {
+            Ok(accepted) => {
+                let told = read.value.accepted(part, accepted.provider_id.clone(), scene.reach(), scene.now);
+                let more = read.value.state.is_open() && read.value.next_part().is_some();
+                self.moved(scene, read, told, &mut batch).await?;
+                Ok(if more {
+                    Conclusion::NextPart(batch)
+                } else {
+                    Conclusion::Settle(Settlement::Done, batch)
+                })
+            }
+            Err(failure) => self.conclude_failure(scene, read, attempt, failure, batch).await,
+        }
+    }
+
+    async fn conclude_failure(
+        &self,
+        scene: Scene<'_>,
+        mut read: Versioned<Delivery>,
+        attempt: u32,
+        failure: &ChannelError,
+        mut batch: Batch,
+    ) -> Result<Conclusion, CoreError> {
+        let delivery = &mut read.value;
+        // A receipt was faster than this answer and already told how it went.
+        if !delivery.state.is_open() {
+            return Ok(Conclusion::Settle(Settlement::Done, batch));
+        }
+        match &failure.fate {
+            Fate::Throttled { retry_after, scope } => {
+                delivery.requeued("throttled", &failure.detail, scene.now);
+                self.save_delivery(scene.now, &read, &mut batch);
+                let pause = retry_after.unwrap_or(scene.channel.capabilities().rate.pause);
+                let due = scene.now + pause;
+                let settlement = Settlement::Again(Retry { due, attempt, keeps_lane: true });
+                Ok(Conclusion::Throttled { settlement, batch, scope: *scope, pause })
+            }
+            Fate::Transient { maybe_sent: true } => {
+                delivery.unknown(&failure.detail, scene.now);
+                self.save_delivery(scene.now, &read, &mut batch);
+                Ok(Conclusion::Settle(self.look_again(scene.now, attempt), batch))
+            }
+            Fate::Transient { maybe_sent: false } => {
+                if let Some(due) = retry_at(&self.policy.retry, attempt, scene.now)
+                    && due < delivery.expires
+                {
+                    delivery.requeued("retrying", &failure.detail, scene.now);
+                    self.save_delivery(scene.now, &read, &mut batch);
+                    let retry = Retry { due, attempt: attempt + 1, keeps_lane: true };
+                    return Ok(Conclusion::Settle(Settlement::Again(retry), batch));
+                }
+                self.conclude_failed(scene, read, failure, batch).await
+            }
+            Fate::Permanent => self.conclude_failed(scene, read, failure, batch).await,
+        }
+    }
+
+    async fn conclude_failed(
+        &self,
+        scene: Scene<'_>,
+        mut read: Versioned<Delivery>,
+        failure: &ChannelError,
+        mut batch: Batch,
+    ) -> Result<Conclusion, CoreError> {
+        let told: Vec<Notified> = read.value.failed(failure.clone().into(), scene.now);
+        self.moved(scene, read, told, &mut batch).await?;
+        Ok(Conclusion::Settle(Settlement::Done, batch))
+    }
+
+    /// Fails a delivery whose integration is gone, once it is too old to wait for it any longer.
+    pub async fn abandon_expired(
+        &self,
+        tenant: &Tenant,
+        id: &Id<Delivery>,
+    ) -> Result<Option<Batch>, CoreError> {
+        let now = self.clock.now();
+        let mut batch = Batch::new(&tenant.app.id);
+        let Some(mut read) = self.store.load::<Delivery>(&tenant.app.id, id.as_str()).await? else {
+            return Ok(Some(batch));
+        };
+        if !read.value.state.is_open() {
+            return Ok(Some(batch));
+        }
+        if now < read.value.expires {
+            return Ok(None);
+        }
+        let told = read.value.failed(error(Code::UncategorizedError, "the integration is not active"), now);
+        self.tell(tenant, now, &read.value, None, told, &mut batch);
+        self.save_delivery(now, &read, &mut batch);
+        Ok(Some(batch))
+    }
+
+    /// A send of unknown outcome keeps its lane, and is looked at often: a receipt may settle it any moment, and
+    /// the person's next messages wait behind it.
+    fn look_again(&self, now: Timestamp, attempt: u32) -> Settlement {
+        let due = now + self.policy.reconcile_window.min(LOOK_AGAIN);
+        Settlement::Again(Retry { due, attempt, keeps_lane: true })
+    }
+}
+
+/// When the next try is due: the schedule's waits, then its last wait for ever (a message ends by expiring).
+fn retry_at(schedule: &[Duration], attempt: u32, now: Timestamp) -> Option<Timestamp> {
+    let wait = schedule.get(attempt as usize).or(schedule.last())?;
+    Some(now + *wait)
+}
+
+fn error(code: Code, message: &str) -> DeliveryError {
+    DeliveryError { code, message: message.to_owned(), underlying: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_follow_the_schedule_and_then_its_last_wait() {
+        let schedule = [Duration::from_millis(10), Duration::from_millis(20)];
+        let now = Timestamp::from_millis(0);
+        let waits: Vec<i64> =
+            (0..4).filter_map(|attempt| retry_at(&schedule, attempt, now)).map(Timestamp::millis).collect();
+        assert_eq!(waits, [10, 20, 20, 20]);
+        assert_eq!(retry_at(&[], 0, now), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! What follows when a delivery moves: the history entry, the person matched or met, the events.
+//!
+//! Answers to sends and receipts from providers both end here, so their order does not matter.
+
+use heliograph_connectors::channel::{Body, Channel, Content, Person, Reach};
+use serde_json::Value;
+
+use crate::model::{
+    Author, Delivery, DeliverySubject, Event, EventDestination, Id, Integration, Message, Notified, Purpose,
+    Source, Tenant, Timestamp, User, What,
+};
+use crate::store::{Batch, Expect, Record, Versioned};
+
+use super::identify::{Known, meet};
+use super::records::{PROVIDER_ID, ProviderId, address_id, append_message, referred};
+use super::{Core, CoreError, Route};
+
+/// Where and when something happens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) integration: &'a Integration,
+    pub(super) channel: &'a dyn Channel,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Scene<'a> {
+    /// A route at a moment.
+    pub(super) fn at(route: Route<'a>, now: Timestamp) -> Scene<'a> {
+        let Route { tenant, integration, channel } = route;
+        Scene { tenant, integration, channel, now }
+    }
+
+    /// How far this integration reports, by its own setting or the channel's nature.
+    pub(super) fn reach(&self) -> Reach {
+        match self.integration.user_receipts {
+            Some(true) => Reach::User,
+            Some(false) => Reach::Channel,
+            None => self.channel.capabilities().reach,
+        }
+    }
+}
+
+impl Core {
+    /// Writes a delivery that moved, with everything that follows from the move.
+    pub(super) async fn moved(
+        &self,
+        scene: Scene<'_>,
+        mut read: Versioned<Delivery>,
+        told: Vec<Notified>,
+        batch: &mut Batch,
+    ) -> Result<(), CoreError> {
+        if !told.is_empty() {
+            match read.value.purpose.clone() {
+                Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
+                Purpose::Notification { author } => {
+                    let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
+                    self.tell(scene.tenant, scene.now, &read.value, known.as_ref(), told, batch);
+                }
+                Purpose::Message { .. } => {
+                    let user = self.recipient_of_message(scene, &read.value).await?;
+                    self.tell(scene.tenant, scene.now, &read.value, user.as_ref(), told, batch);
+                }
+            }
+        }
+        self.keep_provider_ids(scene, &read.value, batch);
+        self.save_delivery(scene.now, &read, batch);
+        Ok(())
+    }
+
+    /// Writes a delivery; once it is over, only for as long as the operator keeps such.
+    pub(super) fn save_delivery(&self, now: Timestamp, read: &Versioned<Delivery>, batch: &mut Batch) {
+        let over = read.value.told_final && !read.value.state.is_open();
+        let expires = over.then(|| now + self.policy.keep_deliveries);
+        let expect = Expect::Version(read.version);
+        batch.put(Delivery::KIND, read.value.id.as_str(), &read.value, expect, expires);
+    }
+
+    /// Announces how a delivery moved.
+    pub(super) fn tell(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        delivery: &Delivery,
+        user: Option<&User>,
+        told: Vec<Notified>,
+        batch: &mut Batch,
+    ) {
+        let subject = match &delivery.purpose {
+            Purpose::Message { message } => DeliverySubject::Message(message.clone()),
+            _ => DeliverySubject::Notification(delivery.id.to_string()),
+        };
+        for told in told {
+            let what = What::Delivery {
+                told,
+                subject: subject.clone(),
+                destination: EventDestination {
+                    kind: delivery.channel.clone(),
+                    integration: delivery.integration.clone(),
+                    address: delivery.destination.clone(),
+                },
+                external_ids: delivery.external_ids(),
+                user: user.cloned(),
+                conversation: delivery.conversation.clone(),
+            };
+            self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what));
+        }
+    }
+
+    /// The person a notification went to. Met and entered into the history when the channel accepts it, so
+    /// that refused numbers leave no empty users.
+    async fn recipient(
+        &self,
+        scene: Scene<'_>,
+        delivery: &mut Delivery,
+        told: &[Notified],
+        author: Author,
+        batch: &mut Batch,
+    ) -> Result<Option<User>, CoreError> {
+        if let Some(user) = &delivery.user {
+            let user = referred::<User>(&*self.store, &scene.tenant.app.id, user.as_str()).await?;
+            return Ok(Some(user.value));
+        }
+        let met = self.at_address(scene.tenant, &delivery.integration, &delivery.destination).await?;
+        if !told.iter().any(|told| matches!(told, Notified::Channel { .. })) {
+            return Ok(met.map(|known| known.user));
+        }
+        let mut known = met.unwrap_or_else(|| {
+            let person =
+                Person { address: delivery.destination.clone(), display_name: None, raw: Value::Null };
+            meet(batch, scene.integration, &person, scene.now)
+        });
+        delivery.user = Some(known.user.id.clone());
+        delivery.conversation = Some(known.conversation.id.clone());
+        enter_history(&mut known, delivery, author, scene.now, batch);
+        Ok(Some(known.user))
+    }
+
+    async fn recipient_of_message(
+        &self,
+        scene: Scene<'_>,
+        delivery: &Delivery,
+    ) -> Result<Option<User>, CoreError> {
+        let Some(user) = &delivery.user else {
+            return Ok(None);
+        };
+        Ok(self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await?.map(|read| read.value))
+    }
+
+    /// Where receipts name messages only by the provider's ids, remembers whose they are.
+    fn keep_provider_ids(&self, scene: Scene<'_>, delivery: &Delivery, batch: &mut Batch) {
+        if scene.channel.capabilities().echoes_reference {
+            return;
+        }
+        for (part, id) in delivery.parts.iter().enumerate() {
+            let Some(id) = &id.provider_id else { continue };
+            let id = address_id(&delivery.integration, id);
+            let kept = ProviderId { reference: delivery.reference(part) };
+            batch.put(
+                PROVIDER_ID,
+                id,
+                &kept,
+                Expect::Anything,
+                Some(scene.now + self.policy.keep_deliveries),
+            );
+        }
+    }
+}
+
+/// Puts a notification into the conversation of the person it reached.
+fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Timestamp, batch: &mut Batch) {
+    let message = Message {
+        id: Id::fresh(now),
+        conversation: known.conversation.id.clone(),
+        author,
+        received: known.conversation.next_message_at(now),
+        content: shown(&delivery.body),
+        source: Source::of("notification"),
+        payload: None,
+        metadata: Default::default(),
+    };
+    known.conversation.recent_notifications += 1;
+    known.conversation.message_count += 1;
+    for participant in &mut known.conversation.participants {
+        participant.unread += 1;
+    }
+    append_message(batch, &message);
+    if known.user.conversation_started {
+        return known.save_changed(batch);
+    }
+    known.user.conversation_started = true;
+    known.save(batch);
+}
+
+/// What the history shows: the content itself, or the name of what was passed through to the provider.
+fn shown(body: &Body) -> Content {
+    match body {
+        Body::Content(content) => content.clone(),
+        Body::Native { schema, message } => {
+            let name = message.pointer("/template/name").and_then(Value::as_str);
+            let text = message.pointer("/text/body").and_then(Value::as_str);
+            Content::text(text.or(name).unwrap_or(schema))
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The only door out: provider calls and webhook posts, each with a deadline, a body cap and no redirects.
+//!
+//! Providers' addresses are the operator's own word. Webhook targets are the tenants' word, so they are checked
+//! twice: the host as written (a literal address never reaches a resolver) and every address it resolves to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use heliograph_connectors::channel::{Egress, EgressError, Request, Response};
+use http::HeaderMap;
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// A provider's whole answer must be here by then.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Provider answers are small JSON documents.
+const PROVIDER_BODY_MAX: usize = 1 << 20;
+
+/// What a webhook's receiver says is only read so that the connection can be used again.
+const WEBHOOK_BODY_MAX: usize = 64 << 10;
+
+/// Calls to providers.
+#[derive(Debug, Clone)]
+pub struct ProviderEgress {
+    client: reqwest::Client,
+}
+
+/// Posts to webhooks.
+#[derive(Debug, Clone)]
+pub struct WebhookEgress {
+    client: reqwest::Client,
+    guard: Arc<Guard>,
+}
+
+/// A receiver's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// How long it asks us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why there was no answer, in one of a few words: details would turn the gateway into a port scanner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreached {
+    /// The target is not an address that tenants may reach.
+    #[error("blocked")]
+    Blocked,
+    /// It took too long.
+    #[error("timeout")]
+    Timeout,
+    /// No connection, or it broke.
+    #[error("unreachable")]
+    Unreachable,
+}
+
+/// Which addresses may be reached.
+#[derive(Debug, Clone)]
+struct Guard {
+    allow: Vec<IpNet>,
+    special: Vec<IpNet>,
+}
+
+impl ProviderEgress {
+    /// A client for providers.
+    pub fn new() -> reqwest::Result<ProviderEgress> {
+        let client = base_client().timeout(PROVIDER_TIMEOUT).pool_max_idle_per_host(64).build()?;
+        Ok(ProviderEgress { client })
+    }
+}
+
+#[async_trait]
+impl Egress for ProviderEgress {
+    async fn call(&self, request: Request) -> Result<Response, EgressError> {
+        let request =
+            reqwest::Request::try_from(request).map_err(|error| EgressError::NotSent(error.to_string()))?;
+        let answer = self.client.execute(request).await.map_err(unsent_or_unanswered)?;
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        *response.body_mut() = whole_body(answer, PROVIDER_BODY_MAX).await?;
+        Ok(response)
+    }
+}
+
+fn unsent_or_unanswered(error: reqwest::Error) -> EgressError {
+    // Without the URL: it may carry what a log must not.
+    let error = error.without_url();
+    if error.is_connect() || error.is_builder() {
+        EgressError::NotSent(chain(&error))
+    } else {
+        EgressError::NoAnswer(chain(&error))
+    }
+}
+
+/// An error with its causes, because the outermost one only says that something failed.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+async fn whole_body(mut answer: reqwest::Response, most: usize) -> Result<Bytes, EgressError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| EgressError::NoAnswer(chain(&error)))? {
+        if body.len() + chunk.len() > most {
+            return Err(EgressError::NoAnswer(format!("the answer is longer than {most} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+impl WebhookEgress {
+    /// A client for webhooks that may reach public addresses, and private ones in `allow`.
+    pub fn new(allow: Vec<IpNet>, timeout: Duration) -> reqwest::Result<WebhookEgress> {
+        let guard = Arc::new(Guard::new(allow));
+        let client = base_client()
+            .timeout(timeout)
+            .dns_resolver(Arc::new(GuardedResolver { guard: guard.clone() }))
+            .pool_max_idle_per_host(64)
+            .build()?;
+        Ok(WebhookEgress { client, guard })
+    }
+
+    /// Posts JSON to a target.
+    pub async fn post(&self, target: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, Unreached> {
+        let url = Url::parse(target).map_err(|_| Unreached::Blocked)?;
+        if !self.guard.permits(&url) {
+            return Err(Unreached::Blocked);
+        }
+        let sent = self.client.post(url).headers(headers).body(body).send().await;
+        let mut answer = sent.map_err(|error| unreached(&error))?;
+        let status = answer.status().as_u16();
+        let retry_after = retry_after(answer.headers());
+        let mut read = 0;
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            read += chunk.len();
+            if read > WEBHOOK_BODY_MAX {
+                break;
+            }
+        }
+        Ok(Answer { status, retry_after })
+    }
+}
+
+fn unreached(error: &reqwest::Error) -> Unreached {
+    if error.is_timeout() {
+        return Unreached::Timeout;
+    }
+    if chain(error).contains(BLOCKED) { Unreached::Blocked } else { Unreached::Unreachable }
+}
+
+/// `Retry-After` in seconds; dates are for caches.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    Duration::try_from_secs_f64(text.trim().parse().ok()?).ok()
+}
+
+/// What every client has in common.
+fn base_client() -> reqwest::ClientBuilder {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        // reqwest obeys HTTP_PROXY unless told not to, and a proxy would undo the address checks.
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(Duration::from_secs(10))
+        .pool_idle_timeout(Duration::from_secs(30))
+        .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
+}
+
+impl Guard {
+    fn new(allow: Vec<IpNet>) -> Guard {
+        let special =
+            SPECIAL.split_whitespace().map(|range| range.parse().expect("the table holds ranges")).collect();
+        Guard { allow, special }
+    }
+
+    /// Whether a target as written may be reached. Names are checked again when they are resolved.
+    fn permits(&self, url: &Url) -> bool {
+        let plain =
+            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+        plain
+            && match url.host() {
+                // The url crate reads every spelling of an address (2130706433, 0x7f.1, 0177.0.0.1) as one.
+                Some(Host::Ipv4(ip)) => self.permits_ip(ip.into()),
+                Some(Host::Ipv6(ip)) => self.permits_ip(ip.into()),
+                Some(Host::Domain(_)) => true,
+                None => false,
+            }
+    }
+
+    fn permits_ip(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        let within = |ranges: &[IpNet]| ranges.iter().any(|range| range.contains(&ip));
+        within(&self.allow) || !within(&self.special)
+    }
+}
+
+/// What does not belong to the public internet: IANA's special-purpose registries, multicast, and the ranges
+/// that carry IPv4 addresses inside IPv6 ones.
+const SPECIAL: &str = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 \
+    192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 \
+    ::/128 ::1/128 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/23 2001:db8::/32 2002::/16 3fff::/20 \
+    5f00::/16 fc00::/7 fe80::/10 ff00::/8";
+
+/// The word by which a refused look-up is told from a failed one.
+const BLOCKED: &str = "address not allowed";
+
+/// Resolves a name once and hands on only addresses that were checked, so that no second look-up can differ.
+#[derive(Debug)]
+struct GuardedResolver {
+    guard: Arc<Guard>,
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.guard.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            // One private address spoils the answer: it is either a mistake or an attack.
+            if !found.iter().all(|address| guard.permits_ip(address.ip())) {
+                return Err(BLOCKED.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permits(allow: &[&str], url: &str) -> bool {
+        let allow = allow.iter().map(|range| range.parse().expect("a range")).collect();
+        Url::parse(url).is_ok_and(|url| Guard::new(allow).permits(&url))
+    }
+
+    #[test]
+    fn private_addresses_are_refused_however_they_are_spelt() {
+        for host in [
+            "127.0.0.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "127.1",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::]",
+            "0.0.0.0",
+            "10.1.2.3",
+            "169.254.169.254",
+            "192.168.0.1",
+            "100.64.0.1",
+            "[fd00::1]",
+            "[fe80::1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+        ] {
+            assert!(!permits(&[], &format!("http://{host}/")), "{host}");
+        }
+        assert!(!permits(&[], "http://user:pass@example.com/"));
+        assert!(!permits(&[], "ftp://example.com/"));
+    }
+
+    #[test]
+    fn public_and_allowed_addresses_are_reached() {
+        assert!(permits(&[], "https://example.com/hook"));
+        assert!(permits(&[], "http://93.184.216.34/"));
+        assert!(permits(&["127.0.0.0/8"], "http://127.0.0.1:9000/"));
+        assert!(permits(&["127.0.0.0/8"], "http://[::ffff:127.0.0.1]/"));
+        assert!(!permits(&["127.0.0.0/8"], "http://10.0.0.1/"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_a_private_address_is_blocked() {
+        let egress = WebhookEgress::new(Vec::new(), Duration::from_secs(2)).expect("a client");
+        let answer = egress.post("http://localhost:9/", HeaderMap::new(), Bytes::new()).await;
+        assert_eq!(answer, Err(Unreached::Blocked));
+    }
+}

@@ -1,0 +1,158 @@
+//! The outbox: takes due jobs from the store, paces them, performs them, settles them.
+
+mod announce;
+mod dispatch;
+mod limiter;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use heliograph_connectors::channel::Egress;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::channels::Channels;
+use crate::core::Core;
+use crate::egress::WebhookEgress;
+use crate::model::{Id, Integration, Timestamp};
+use crate::settings::Settings;
+use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
+
+use limiter::Limiter;
+
+/// How long to wait before the store is asked again after it failed.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// What performs jobs.
+#[derive(Debug)]
+pub struct Outbox {
+    store: Arc<dyn Store>,
+    core: Core,
+    settings: Arc<Settings>,
+    channels: Arc<Channels>,
+    providers: Arc<ProviderDoor>,
+    webhooks: WebhookEgress,
+    announcing: Announcing,
+    paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
+    stop: CancellationToken,
+}
+
+/// How webhooks are tried again.
+#[derive(Debug, Clone)]
+pub struct Announcing {
+    /// The waits before each further attempt.
+    pub schedule: Vec<Duration>,
+    /// Whether an event in retry holds back later ones of its conversation.
+    pub strict: bool,
+}
+
+/// The door to providers, as something that can be printed.
+struct ProviderDoor(Box<dyn Egress>);
+
+impl std::fmt::Debug for ProviderDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProviderDoor")
+    }
+}
+
+/// How fast an integration may go, and how far it is held back.
+#[derive(Debug)]
+struct Pace {
+    limiter: Limiter,
+    /// Requests open at the provider at once.
+    open: Semaphore,
+    parked_until: Mutex<Timestamp>,
+}
+
+/// A job taken from a queue, and the right to settle it.
+#[derive(Debug, Clone, Copy)]
+struct Claim<'a> {
+    queue: Queue,
+    epoch: Epoch,
+    job: &'a crate::model::Job,
+}
+
+impl Outbox {
+    /// An outbox that works until `stop` is cancelled.
+    #[expect(clippy::too_many_arguments, reason = "its parts, each once; there is one caller")]
+    pub fn new(
+        store: Arc<dyn Store>,
+        core: Core,
+        settings: Arc<Settings>,
+        channels: Arc<Channels>,
+        providers: Box<dyn Egress>,
+        webhooks: WebhookEgress,
+        announcing: Announcing,
+        stop: CancellationToken,
+    ) -> Outbox {
+        Outbox {
+            store,
+            core,
+            settings,
+            channels,
+            providers: Arc::new(ProviderDoor(providers)),
+            webhooks,
+            announcing,
+            paces: Mutex::default(),
+            stop,
+        }
+    }
+
+    /// The pace of the integration a group stands for; `None` when it stands for a webhook.
+    fn pace(&self, group: &str) -> Option<Arc<Pace>> {
+        let id = Id::new(group);
+        let tenant = self.settings.owner(&id)?;
+        let integration = tenant.integration(&id)?;
+        let channel = self.channels.get(&id)?;
+        let capabilities = channel.capabilities();
+        let mut paces = self.paces.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(pace) = paces.get(&id)
+            && pace.limiter.keeps(&integration.limits, &capabilities.rate)
+        {
+            return Some(pace.clone());
+        }
+        let pace = Arc::new(Pace {
+            limiter: Limiter::new(&integration.limits, &capabilities.rate),
+            open: Semaphore::new(capabilities.concurrency),
+            parked_until: Mutex::new(Timestamp::from_millis(0)),
+        });
+        paces.insert(id, pace.clone());
+        Some(pace)
+    }
+
+    /// Settles a claim, waiting out a store that is away: a job that was done must not be done again.
+    /// `Err` is a conflict (the batch must be made anew) or the loss of the claim.
+    async fn settle(&self, claim: Claim<'_>, settlement: Settlement, batch: Batch) -> Result<(), StoreError> {
+        loop {
+            let Claim { queue, epoch, job } = claim;
+            match self.store.settle(queue, epoch, job, settlement.clone(), batch.clone()).await {
+                Err(StoreError::Unavailable(error)) if !self.stop.is_cancelled() => {
+                    tracing::warn!(job = %job.id, error, "the store did not take a settlement, trying again");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Settles a claim that brings about nothing else.
+    async fn settle_alone(&self, claim: Claim<'_>, settlement: Settlement) {
+        let batch = Batch::new(&claim.job.app);
+        if let Err(error) = self.settle(claim, settlement, batch).await {
+            tracing::warn!(job = %claim.job.id, %error, "a claim was not settled");
+        }
+    }
+}
+
+impl Pace {
+    fn parked_until(&self) -> Timestamp {
+        *self.parked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn park(&self, until: Timestamp) {
+        let mut parked = self.parked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *parked = (*parked).max(until);
+    }
+}

@@ -1,0 +1,185 @@
+//! One loop per work queue: look which groups have work, claim as much as their pace allows, perform it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tracing::{error, warn};
+
+use crate::model::{Job, Timestamp, Work};
+use crate::store::{Epoch, Queue, Retry, Settlement, StoreError};
+
+use super::{Claim, Outbox, STORE_PAUSE};
+
+/// Jobs of one queue in progress at once: bounds memory and the load on the store.
+const IN_PROGRESS_MAX: usize = 256;
+
+/// Jobs of one group in progress at once, so that a slow one leaves room for the others of its queue.
+const GROUP_IN_PROGRESS_MAX: usize = 96;
+
+/// Groups looked at per round.
+const GROUPS_MAX: usize = 512;
+
+/// Jobs claimed ahead of a limiter's permission; they keep their places.
+const AHEAD_MAX: usize = 16;
+
+/// The loop looks again after this long even when nothing woke it.
+const SWEEP: Duration = Duration::from_secs(15);
+
+/// How long a job rests whose performance panicked.
+const PANIC_PAUSE: Duration = Duration::from_secs(60);
+
+/// The state of one queue's loop.
+struct Worker {
+    outbox: Arc<Outbox>,
+    queue: Queue,
+    epoch: Epoch,
+    tasks: JoinSet<String>,
+    running: HashMap<tokio::task::Id, Job>,
+    busy: HashMap<String, usize>,
+    ahead: HashMap<String, VecDeque<Job>>,
+}
+
+impl Outbox {
+    /// Works a queue until the outbox is stopped; what is in progress then is finished first.
+    pub async fn work(self: Arc<Self>, queue: Queue) {
+        let Some(epoch) = self.lease(queue).await else { return };
+        let bell = self.store.bell(queue);
+        let stop = self.stop.clone();
+        let mut worker = Worker {
+            outbox: self,
+            queue,
+            epoch,
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            busy: HashMap::new(),
+            ahead: HashMap::new(),
+        };
+        while !stop.is_cancelled() {
+            // Listen before looking, so that work arriving in between is not slept over.
+            let rung = bell.notified();
+            let pause = match worker.round().await {
+                Ok(pause) => pause,
+                Err(StoreError::Lost) => return,
+                Err(error) => {
+                    warn!(?queue, %error, "looking for work failed");
+                    STORE_PAUSE
+                }
+            };
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(pause) => {}
+                Some(ended) = worker.tasks.join_next_with_id() => worker.ended(ended).await,
+                () = stop.cancelled() => {}
+            }
+            while let Some(ended) = worker.tasks.try_join_next_with_id() {
+                worker.ended(ended).await;
+            }
+        }
+        while let Some(ended) = worker.tasks.join_next_with_id().await {
+            worker.ended(ended).await;
+        }
+    }
+
+    async fn lease(&self, queue: Queue) -> Option<Epoch> {
+        while !self.stop.is_cancelled() {
+            match self.store.lease(queue).await {
+                Ok(epoch) => return Some(epoch),
+                Err(error) => warn!(?queue, %error, "a queue could not be leased"),
+            }
+            tokio::time::sleep(STORE_PAUSE).await;
+        }
+        None
+    }
+}
+
+impl Worker {
+    /// Starts whatever may start now. How long there is nothing more to start.
+    async fn round(&mut self) -> Result<Duration, StoreError> {
+        let now = self.outbox.core.now();
+        let mut next = now + SWEEP;
+        for group in self.ahead.keys().cloned().collect::<Vec<_>>() {
+            next = next.min(self.start(&group, now).await?.unwrap_or(next));
+        }
+        for (group, due) in self.outbox.store.groups(self.queue, GROUPS_MAX).await? {
+            if due > now {
+                next = next.min(due);
+                break;
+            }
+            next = next.min(self.start(&group, now).await?.unwrap_or(next));
+        }
+        Ok(next.since(now).max(Duration::from_millis(1)))
+    }
+
+    /// Starts what a group's pace allows. When it has to wait, until when.
+    async fn start(&mut self, group: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let pace = self.outbox.pace(group);
+        if let Some(parked) = pace.as_ref().map(|pace| pace.parked_until()).filter(|until| *until > now) {
+            return Ok(Some(parked));
+        }
+        loop {
+            let busy = self.busy.get(group).copied().unwrap_or(0);
+            let room = (GROUP_IN_PROGRESS_MAX - busy).min(IN_PROGRESS_MAX - self.tasks.len());
+            // A task that ends wakes the loop, so there is nothing to wait for here.
+            if room == 0 {
+                return Ok(None);
+            }
+            if self.ahead.get(group).is_none_or(VecDeque::is_empty) {
+                let most = if pace.is_some() { room.min(AHEAD_MAX) } else { room };
+                let claimed = self.outbox.store.claim(self.queue, self.epoch, group, now, most).await?;
+                if claimed.is_empty() {
+                    self.ahead.remove(group);
+                    return Ok(None);
+                }
+                self.ahead.insert(group.to_owned(), claimed.into());
+            }
+            let jobs = self.ahead.entry(group.to_owned()).or_default();
+            for _ in 0..room.min(jobs.len()) {
+                if let Some(Err(wait)) = pace.as_ref().map(|pace| pace.limiter.take()) {
+                    return Ok(Some(now + wait.max(Duration::from_millis(1))));
+                }
+                let Some(job) = jobs.pop_front() else { break };
+                let outbox = self.outbox.clone();
+                let (queue, epoch, performed) = (self.queue, self.epoch, job.clone());
+                let task = self.tasks.spawn(async move {
+                    outbox.perform(Claim { queue, epoch, job: &performed }).await;
+                    performed.group
+                });
+                self.running.insert(task.id(), job);
+                *self.busy.entry(group.to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    /// A task came to its end, well or not.
+    async fn ended(&mut self, ended: Result<(tokio::task::Id, String), tokio::task::JoinError>) {
+        let (id, panicked) = match &ended {
+            Ok((id, _)) => (*id, false),
+            Err(error) => (error.id(), true),
+        };
+        let Some(job) = self.running.remove(&id) else { return };
+        if let Some(busy) = self.busy.get_mut(&job.group) {
+            *busy -= 1;
+            if *busy == 0 {
+                self.busy.remove(&job.group);
+            }
+        }
+        if panicked {
+            error!(job = %job.id, "performing a job panicked");
+            let due = self.outbox.core.now() + PANIC_PAUSE;
+            let retry = Retry { due, attempt: job.attempt + 1, keeps_lane: true };
+            let claim = Claim { queue: self.queue, epoch: self.epoch, job: &job };
+            self.outbox.settle_alone(claim, Settlement::Again(retry)).await;
+        }
+    }
+}
+
+impl Outbox {
+    async fn perform(&self, claim: Claim<'_>) {
+        match &claim.job.work {
+            Work::Send { delivery } => self.send(claim, delivery).await,
+            Work::Announce { webhook, event } => self.announce(claim, webhook, event).await,
+        }
+    }
+}

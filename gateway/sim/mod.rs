@@ -1,0 +1,133 @@
+//! The provider simulator: answers as the providers do, tells back what became of each message, and keeps
+//! the webhooks it receives. For development, tests and the demo; `README.md` beside this file is its contract.
+//!
+//! What differs between providers is behind [`provider::Provider`], one folder each; the rest is shared. It
+//! knows nothing of the gateway but what an [`Account`] says.
+
+mod control;
+mod inbox;
+mod kept;
+mod outbox;
+mod provider;
+mod rules;
+mod server;
+mod sms;
+mod twilio;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{Json, Router, http::StatusCode, http::Uri, response::IntoResponse, routing::get};
+use serde_json::{Map, Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::{inbox::Inbox, kept::Kept, outbox::Outbox, provider::Provider, provider::Written, rules::Rules};
+
+/// How many messages people wrote are remembered for repeating, and how many bytes of them.
+const WRITTEN_LIMIT: (usize, usize) = (50_000, 64 << 20);
+
+/// One integration as the simulator needs to know it.
+pub struct Account {
+    /// The channel's type, `twilio`.
+    pub kind: String,
+    /// The integration's id.
+    pub integration_id: String,
+    /// Where the provider posts this integration's hooks: `{publicUrl}/hooks/{type}/{integrationId}`.
+    pub hook_url: String,
+    /// The integration's settings by their names in the v1.1 API.
+    pub settings: Map<String, Value>,
+}
+
+impl Account {
+    /// A setting that is a text and not empty.
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+}
+
+// Written by hand because the settings hold secrets.
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("kind", &self.kind)
+            .field("integration_id", &self.integration_id)
+            .field("hook_url", &self.hook_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves until cancelled. Receipts still owed then are forgotten.
+pub async fn serve(listener: TcpListener, accounts: Vec<Account>, stop: CancellationToken) -> io::Result<()> {
+    let sim = Arc::new(Sim::new(accounts, stop.clone())?);
+    let app = router(&sim);
+    server::serve(listener, app, stop).await;
+    sim.outbox.ended().await;
+    Ok(())
+}
+
+/// Everything the simulator holds, all of it in memory and bounded.
+struct Sim {
+    accounts: HashMap<String, Arc<Account>>,
+    providers: HashMap<&'static str, Arc<dyn Provider>>,
+    rules: Mutex<Rules>,
+    outbox: Outbox,
+    written: Mutex<Kept<Written>>,
+    inbox: Inbox,
+}
+
+impl Sim {
+    fn new(accounts: Vec<Account>, stop: CancellationToken) -> io::Result<Sim> {
+        let accounts: Vec<Arc<Account>> = accounts.into_iter().map(Arc::new).collect();
+        Ok(Sim {
+            providers: provider::all(&accounts),
+            accounts: accounts.into_iter().map(|account| (account.integration_id.clone(), account)).collect(),
+            rules: Mutex::default(),
+            outbox: Outbox::new(stop)?,
+            written: Mutex::new(Kept::new(WRITTEN_LIMIT)),
+            inbox: Inbox::new(),
+        })
+    }
+
+    /// An integration and its provider, if both are known here.
+    fn integration(&self, id: &str) -> Option<(&Arc<Account>, &Arc<dyn Provider>)> {
+        let account = self.accounts.get(id)?;
+        Some((account, self.providers.get(account.kind.as_str())?))
+    }
+}
+
+fn router(sim: &Arc<Sim>) -> Router {
+    let mut app = Router::new()
+        .route("/", get(|| async { include_str!("README.md") }))
+        .merge(inbox::routes())
+        .merge(control::routes())
+        .fallback(no_such_call)
+        .method_not_allowed_fallback(no_such_call)
+        .with_state(Arc::clone(sim));
+    for (kind, provider) in &sim.providers {
+        app = app.nest(&format!("/{kind}"), Arc::clone(provider).routes(Arc::clone(sim)));
+    }
+    app
+}
+
+async fn no_such_call(uri: Uri) -> impl IntoResponse {
+    let error =
+        format!("{} is not a call of the simulator, or not with this method; GET / lists them", uri.path());
+    (StatusCode::NOT_FOUND, Json(json!({ "error": error })))
+}
+
+/// Locks, also after a panic elsewhere: what is kept here is never half written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A moment as the API writes it.
+fn iso(at: jiff::Timestamp) -> String {
+    format!("{at:.3}")
+}

@@ -1,0 +1,31 @@
+//! What the APIs say on the wire: each version a pure view of the one model. Nothing here decides or stores.
+
+mod given;
+pub mod v1;
+mod written;
+
+use crate::model::{Event, Webhook, WebhookVersion};
+
+pub use given::Invalid;
+
+/// Whether a webhook wants to hear of an event. A webhook made by v2 hears nothing yet.
+pub fn subscribes(webhook: &Webhook, event: &Event) -> bool {
+    match webhook.version {
+        WebhookVersion::V1 => v1::subscribes(&webhook.triggers, v1::trigger(&event.what)),
+        WebhookVersion::V2 => false,
+    }
+}
+
+/// What a webhook is posted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payload {
+    /// The event's name in the webhook's version.
+    pub trigger: &'static str,
+    /// The whole body.
+    pub body: serde_json::Value,
+}
+
+/// The payload that tells a webhook of an event it subscribes to.
+pub fn payload(webhook: &Webhook, event: &Event) -> Payload {
+    Payload { trigger: v1::trigger(&event.what), body: v1::payload(webhook, event) }
+}

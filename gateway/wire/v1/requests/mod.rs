@@ -1,0 +1,17 @@
+//! What callers may ask for, one file per request. `now` only dates the ids given to actions, items and fields.
+
+mod actions;
+mod link;
+mod message;
+mod notification;
+mod user;
+mod webhook;
+
+pub use link::LinkChannel;
+pub use message::{MessageDestination, PostMessage};
+pub use notification::Notification;
+pub use user::PreCreate;
+pub use webhook::WebhookFields;
+
+#[cfg(test)]
+mod tests;

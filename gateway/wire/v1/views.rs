@@ -1,0 +1,274 @@
+//! Objects as v1.1 shows them, not yet wrapped in their names.
+
+use heliograph_connectors::channel::signature;
+use serde_json::{Value, json};
+
+use crate::model::{
+    Author, Client, ClientStatus, Conversation, Message, Role, Source, User, Webhook, WebhookVersion,
+};
+use crate::wire::written::Written;
+
+use super::content::content;
+
+/// What the business looks like while nobody gave it a face.
+const FACELESS: &str = "00000000000000000000000000000000";
+
+/// A user with all that is known about them.
+pub fn app_user(user: &User) -> Value {
+    let clients: Vec<Value> = user.clients.iter().map(client).collect();
+    let pending: Vec<Value> = user.pending.iter().map(|link| client(&link.client)).collect();
+    person(user)
+        .and(profile(user))
+        .with("hasPaymentInfo", false)
+        .with("identities", json!([]))
+        .with("clients", clients)
+        .with("pendingClients", pending)
+        .into()
+}
+
+/// A user as events name them: who, and nothing about them.
+pub fn truncated_user(user: &User) -> Value {
+    person(user).into()
+}
+
+/// A user as events name them to those who asked for more: with the profile, without the clients.
+pub(super) fn full_user(user: &User) -> Value {
+    person(user).and(profile(user)).into()
+}
+
+fn person(user: &User) -> Written {
+    Written::new()
+        .with("_id", &user.id)
+        .maybe("userId", user.external_id.as_ref())
+        .with("conversationStarted", user.conversation_started)
+}
+
+fn profile(user: &User) -> Written {
+    Written::new()
+        .maybe("givenName", user.given_name.as_ref())
+        .maybe("surname", user.surname.as_ref())
+        .maybe("email", user.email.as_ref())
+        .with("signedUpAt", user.signed_up_at.iso())
+        .with("properties", &user.properties)
+}
+
+/// An identity on a channel. `id` is the device's for devices; a channel has none, so it repeats `_id`.
+pub(super) fn client(client: &Client) -> Value {
+    Written::new()
+        .with("_id", &client.id)
+        .with("id", &client.id)
+        .with("platform", &client.kind)
+        .with("integrationId", &client.integration)
+        .with("externalId", &client.address)
+        .with("status", client.status)
+        .with("active", client.status == ClientStatus::Active)
+        .maybe("displayName", client.display_name.as_ref())
+        .maybe("lastSeen", client.last_seen.map(|at| at.iso()))
+        .maybe("linkedAt", client.linked_at.map(|at| at.iso()))
+        .maybe("raw", (!client.raw.is_null()).then_some(&client.raw))
+        .into()
+}
+
+/// A message.
+pub fn message(message: &Message) -> Value {
+    Written::new()
+        .with("_id", &message.id)
+        .with("role", role(message.author.role))
+        .and(author(&message.author))
+        .and(content(&message.content))
+        .with("received", message.received.seconds())
+        .with("source", source(&message.source))
+        .maybe("payload", message.payload.as_ref())
+        .maybe("metadata", (!message.metadata.is_empty()).then_some(&message.metadata))
+        .into()
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::User => "appUser",
+        Role::Business => "appMaker",
+    }
+}
+
+fn author(author: &Author) -> Written {
+    let (id, avatar) = match author.role {
+        Role::User => (author.user.as_ref().map(ToString::to_string), author.avatar_url.clone()),
+        Role::Business => {
+            let avatar = author.avatar_url.clone().unwrap_or_else(|| gravatar(author.email.as_deref()));
+            (Some(business_id(author.email.as_deref())), Some(avatar))
+        }
+    };
+    Written::new().maybe("authorId", id).maybe("name", author.name.as_ref()).maybe("avatarUrl", avatar)
+}
+
+/// An author of the business has no record here; the same email always gives the same id.
+fn business_id(email: Option<&str>) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const LENGTH: usize = 22;
+    let known_by = email.map_or_else(|| "appMaker".to_owned(), |email| email.trim().to_lowercase());
+    let hash = signature::sha256(known_by.as_bytes());
+    let mut rest = hash.iter().take(16).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    let mut id = String::with_capacity(LENGTH);
+    for _ in 0..LENGTH {
+        id.push(char::from(DIGITS[(rest % 62) as usize]));
+        rest /= 62;
+    }
+    id
+}
+
+/// Gravatar knows pictures by the hash of an email address: <https://docs.gravatar.com/api/avatars/hash/>.
+fn gravatar(email: Option<&str>) -> String {
+    let hash = match email {
+        Some(email) => hex::encode(signature::sha256(email.trim().to_lowercase().as_bytes())),
+        None => FACELESS.to_owned(),
+    };
+    format!("https://www.gravatar.com/avatar/{hash}.png?s=200&d=mm")
+}
+
+fn source(source: &Source) -> Written {
+    Written::new()
+        .with("type", &source.kind)
+        .maybe("integrationId", source.integration.as_ref())
+        .maybe("id", source.client.as_ref())
+        .maybe("originalMessageId", source.original_id.as_ref())
+        .maybe("originalMessageTimestamp", source.original_at.map(|at| at.seconds()))
+}
+
+/// What v1.1 shows of a conversation: how much its person has not read, and until when everyone has.
+pub fn conversation(conversation: &Conversation) -> Value {
+    let person = conversation.participants.first();
+    Written::new()
+        .with("_id", &conversation.id)
+        .with("unreadCount", person.map_or(0, |person| person.unread))
+        .maybe("appMakerLastRead", conversation.business_last_read.map(|at| at.seconds()))
+        .maybe("appUserLastRead", person.and_then(|person| person.last_read).map(|at| at.seconds()))
+        .into()
+}
+
+/// A subscription, its secret included: that is how receivers learn it.
+pub fn webhook(webhook: &Webhook) -> Value {
+    let version = match webhook.version {
+        WebhookVersion::V1 => "v1.1",
+        WebhookVersion::V2 => "v2",
+    };
+    Written::new()
+        .with("_id", &webhook.id)
+        .with("version", version)
+        .with("target", &webhook.target)
+        .with("triggers", &webhook.triggers)
+        .with("secret", &webhook.secret)
+        .with("includeClient", webhook.include_client)
+        .with("includeFullAppUser", webhook.include_full_user)
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Confirmation, ConversationKind, Id, Participant, PendingLink, Timestamp};
+    use crate::wire::v1::sample;
+
+    #[test]
+    fn everything_a_message_can_carry_is_shown() {
+        let full = Message {
+            author: Author {
+                name: Some("Ada".into()),
+                email: Some(" Ada@Example.com".into()),
+                ..Author::business()
+            },
+            source: Source {
+                client: Some(Id::new("5c8a5b90fa8624128cc5ba33")),
+                original_id: Some("SM1".into()),
+                original_at: Some(Timestamp::from_millis(1_552_571_286_000)),
+                ..Source::of("twilio")
+            },
+            payload: Some("YES".into()),
+            metadata: serde_json::Map::from_iter([("lang".to_owned(), json!("en-ca"))]),
+            ..sample::reply()
+        };
+        let shown = message(&full);
+        assert_eq!(shown["role"], "appMaker");
+        assert_eq!(shown["name"], "Ada");
+        assert_eq!(shown["payload"], "YES");
+        assert_eq!(shown["metadata"], json!({"lang": "en-ca"}));
+        assert_eq!(
+            shown["source"],
+            json!({"type": "twilio", "id": "5c8a5b90fa8624128cc5ba33", "originalMessageId": "SM1",
+                   "originalMessageTimestamp": 1552571286.0})
+        );
+        assert_eq!(shown["avatarUrl"], gravatar(Some("ada@example.com")));
+        assert_eq!(shown["authorId"], business_id(Some("ada@example.com")));
+    }
+
+    #[test]
+    fn authors_of_the_business_are_told_apart_by_email() {
+        let ids = [None, Some("ada@example.com"), Some("bob@example.com")].map(business_id);
+        assert!(ids.iter().all(|id| id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+        assert!(ids[0] != ids[1] && ids[1] != ids[2]);
+    }
+
+    #[test]
+    fn a_user_is_shown_with_identities_and_pending_links() {
+        let pending = PendingLink {
+            client: Client { status: ClientStatus::Pending, ..sample::client() },
+            confirmation: Confirmation::Prompt,
+            criteria: Default::default(),
+            expires_at: Timestamp::from_millis(0),
+        };
+        let user = User {
+            external_id: Some("alice@example.com".into()),
+            surname: Some("Brule".into()),
+            email: Some("a@example.com".into()),
+            pending: vec![pending.clone()],
+            ..sample::user()
+        };
+        assert_eq!(
+            app_user(&user),
+            json!({
+                "_id": "4a9006a2b1a17bebf00542ab",
+                "userId": "alice@example.com",
+                "givenName": "Alice",
+                "surname": "Brule",
+                "email": "a@example.com",
+                "signedUpAt": "2019-03-14T13:48:00.984Z",
+                "hasPaymentInfo": false,
+                "identities": [],
+                "conversationStarted": true,
+                "clients": [client(&sample::client())],
+                "pendingClients": [client(&pending.client)],
+                "properties": {"favoriteFood": "prizza"}
+            })
+        );
+        assert_eq!(client(&pending.client)["status"], "pending");
+        assert_eq!(client(&pending.client)["active"], false);
+    }
+
+    #[test]
+    fn a_conversation_tells_who_read_how_far() {
+        let mut conversation = Conversation::default_of(&sample::user());
+        assert_eq!(
+            super::conversation(&conversation),
+            json!({"_id": "0a01d368966f45bb6bd7d41c", "unreadCount": 0})
+        );
+        assert_eq!(conversation.kind, ConversationKind::Personal);
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        conversation.business_last_read = at(1_529_675_979_541);
+        conversation.participants =
+            vec![Participant { user: sample::user().id, unread: 3, last_read: at(1_529_675_980_000) }];
+        assert_eq!(
+            super::conversation(&conversation),
+            json!({"_id": "0a01d368966f45bb6bd7d41c", "unreadCount": 3,
+                   "appMakerLastRead": 1529675979.541, "appUserLastRead": 1529675980.0})
+        );
+    }
+
+    #[test]
+    fn a_webhook_shows_its_secret() {
+        assert_eq!(
+            webhook(&sample::webhook()),
+            json!({"_id": "55c8d9758590aa1900b9b9f6", "version": "v1.1",
+                   "target": "https://example.com/callback", "triggers": ["message:appUser"],
+                   "secret": "fake-secret", "includeClient": false, "includeFullAppUser": false})
+        );
+    }
+}

@@ -1,0 +1,156 @@
+// The vendor's own client, unmodified, against a running gateway: only its base URL is changed.
+//
+// HELIOGRAPH_CLIENTS_API and HELIOGRAPH_CLIENTS_SIM name the gateway and its simulator (`tests/run` sets them);
+// the gateway runs on config.toml beside this file.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+
+import SmoochCore from 'smooch-core';
+
+const serviceUrl = address('HELIOGRAPH_CLIENTS_API');
+const simulator = address('HELIOGRAPH_CLIENTS_SIM');
+
+const appId = '5963c0d619a30a2e00de36b8';
+const integrationId = '5e1f438bf99fb467810c0ab9';
+const appKey = { keyId: 'app_5963c0d619a30a2e00de36b9', secret: 'fake-app-secret', scope: 'app' };
+const accountKey = { keyId: 'act_000000000000000000000001', secret: 'fake-account-secret', scope: 'account' };
+
+const app = new SmoochCore({ ...appKey, serviceUrl });
+const account = new SmoochCore({ ...accountKey, serviceUrl: `${serviceUrl}/` });
+
+// A webhook endpoint, as a customer would run it.
+const events = [];
+const endpoint = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => { body += chunk; });
+    request.on('end', () => {
+        events.push({ headers: request.headers, ...JSON.parse(body) });
+        response.end();
+    });
+});
+
+function address(name) {
+    const value = process.env[name];
+    assert.ok(value, `${name} must be set; tests/run sets it`);
+    return value;
+}
+
+async function eventually(what, look) {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+        const seen = await look();
+        if (seen) return seen;
+        assert.ok(Date.now() < deadline, `waited in vain for ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+}
+
+const event = (trigger, fits = () => true) =>
+    eventually(trigger, () => events.find((one) => one.trigger === trigger && fits(one)));
+
+async function sentTo(number) {
+    const { sent } = await (await fetch(`${simulator}/control/sent`)).json();
+    return sent.filter((one) => one.to === number);
+}
+
+let hook;
+
+before(async () => {
+    await new Promise((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
+    const target = `http://127.0.0.1:${endpoint.address().port}/events`;
+    hook = (await app.webhooks.create({ target, triggers: ['*'] })).webhook;
+});
+
+after(() => endpoint.close());
+
+test('a user is created, fetched and updated', async () => {
+    const { appUser } = await app.appUsers.create({
+        userId: 'bob@example.com',
+        givenName: 'Bob',
+        signedUpAt: new Date('2019-01-14T18:55:12.515Z'),
+        properties: { favoriteFood: 'pizza' },
+    });
+    assert.match(appUser._id, /^[0-9a-f]{24}$/);
+    assert.equal(appUser.signedUpAt, '2019-01-14T18:55:12.515Z');
+    assert.deepEqual((await app.appUsers.get('bob@example.com')).appUser, appUser);
+    assert.deepEqual((await account.appUsers.get(appId, appUser._id)).appUser, appUser);
+    const updated = await app.appUsers.update('bob@example.com', { surname: 'Example' });
+    assert.deepEqual([updated.appUser.givenName, updated.appUser.surname], ['Bob', 'Example']);
+});
+
+test('an error carries the code and description of the gateway', async () => {
+    await assert.rejects(app.appUsers.get('nobody'), (error) => {
+        assert.equal(error.response.status, 404);
+        assert.equal(error.code, 'user_not_found');
+        assert.ok(error.description);
+        return true;
+    });
+    const stranger = new SmoochCore({ ...appKey, secret: 'fake-guess', serviceUrl });
+    await assert.rejects(stranger.appUsers.get('bob@example.com'), { code: 'unauthorized' });
+});
+
+test('a channel is linked and a message reaches it', async () => {
+    const number = '+15145550181';
+    await app.appUsers.create({ userId: 'carol@example.com' });
+    const { appUser } = await app.appUsers.linkChannel('carol@example.com', {
+        type: 'twilio',
+        integrationId,
+        phoneNumber: number,
+        confirmation: { type: 'immediate' },
+    });
+    assert.equal(appUser.pendingClients[0].platform, 'twilio');
+    await eventually('the link', async () =>
+        (await app.appUsers.get('carol@example.com')).appUser.clients.length === 1);
+    const { channels } = await app.appUsers.getChannels('carol@example.com');
+    assert.deepEqual(channels, [{ type: 'twilio', integrationId, phoneNumber: number }]);
+
+    const { message, conversation } = await app.appUsers.sendMessage('carol@example.com', {
+        role: 'appMaker',
+        type: 'text',
+        text: 'Hello, Carol',
+    });
+    assert.match(conversation._id, /^[0-9a-f]{24}$/);
+    await eventually('the text message', async () => (await sentTo(number)).length === 1);
+    const { messages } = await app.appUsers.getMessages('carol@example.com');
+    assert.deepEqual(messages.map((one) => [one._id, one.text]), [[message._id, 'Hello, Carol']]);
+    await event('message:delivery:user', (one) => one.message._id === message._id);
+
+    await app.appUsers.unlinkChannel('carol@example.com', 'twilio');
+    assert.deepEqual((await app.appUsers.getChannels('carol@example.com')).channels, []);
+});
+
+test('a notification is delivered and answered', async () => {
+    const number = '+15145550182';
+    const { notification } = await app.notifications.postNotification(appId, {
+        destination: { integrationId, destinationId: number },
+        author: { role: 'appMaker' },
+        message: { type: 'text', text: 'Check this out!' },
+    });
+    const final = await event('notification:delivery:user', (one) => one.notification._id === notification._id);
+    assert.equal(final.isFinalEvent, true);
+    assert.equal(final.headers['x-api-key'], hook.secret);
+
+    await fetch(`${simulator}/control/write`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ integrationId, from: number, text: 'What is it?' }),
+    });
+    const reply = await event('message:appUser', (one) => one.messages[0].text === 'What is it?');
+    assert.deepEqual(reply.recentNotifications.map((one) => one.text), ['Check this out!']);
+    const { messages } = await app.appUsers.getMessages(reply.appUser._id);
+    assert.deepEqual(messages.map((one) => one.text), ['Check this out!', 'What is it?']);
+});
+
+test('webhooks are created, listed, updated and deleted', async () => {
+    const { webhook } = await app.webhooks.create({ target: 'https://example.com/hook' });
+    assert.deepEqual(webhook.triggers, ['message']);
+    assert.deepEqual((await app.webhooks.get(webhook._id)).webhook, webhook);
+    const { webhooks } = await app.webhooks.list();
+    assert.ok(webhooks.some((one) => one._id === webhook._id && one.secret === webhook.secret));
+    const updated = await app.webhooks.update(webhook._id, { triggers: ['message:appUser', 'postback'] });
+    assert.deepEqual(updated.webhook.triggers, ['message:appUser', 'postback']);
+    await app.webhooks.delete(webhook._id);
+    await assert.rejects(app.webhooks.get(webhook._id), (error) => error.response.status === 404);
+});

@@ -1,0 +1,148 @@
+//! The gateway under test: a temporary folder with its configuration and store, and the process that runs on it.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use tempfile::TempDir;
+
+use super::Engine;
+use super::api::Api;
+use super::config::{ACCOUNT_KEY, ACCOUNT_SECRET, Config, KEY, SECRET};
+use super::process::Process;
+use super::redis::Database;
+
+/// A gateway that can be killed, stopped and started again on the same store and ports.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    config: Config,
+    arguments: Vec<&'static str>,
+    // Dropped in this order: the process ends before its store is taken away.
+    process: Option<Process>,
+    addresses: Addresses,
+    _database: Option<Database>,
+    folder: TempDir,
+}
+
+#[derive(Debug, Default)]
+struct Addresses {
+    api: String,
+    admin: String,
+    sim: Option<String>,
+}
+
+impl Gateway {
+    /// Makes a place for it; nothing runs yet.
+    pub(crate) fn prepare(engine: Engine, config: Config, arguments: &[&'static str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (url, database) = match engine {
+            Engine::Embedded => (format!("embedded:{}", folder.path().join("data").display()), None),
+            Engine::Redis => {
+                let database = Database::lease();
+                (database.url.clone(), Some(database))
+            }
+        };
+        let config = config.set("store.url", url);
+        let arguments = arguments.to_vec();
+        let gateway = Self {
+            config,
+            arguments,
+            process: None,
+            addresses: Addresses::default(),
+            _database: database,
+            folder,
+        };
+        gateway.write_config();
+        gateway
+    }
+
+    /// Runs it (again) and waits until it is ready.
+    pub(crate) async fn start(&mut self) {
+        let path = self.config_path();
+        let path = path.to_str().expect("a readable path");
+        let mut arguments = vec!["serve", "--config", path];
+        arguments.extend(&self.arguments);
+        let process = Process::start(&arguments, &self.folder.path().join("gateway.log")).await;
+        let address = |name: &str| process.address(name).map(str::to_owned);
+        self.addresses = Addresses {
+            api: address("api").expect("the ready line names api"),
+            admin: address("admin").expect("the ready line names admin"),
+            sim: address("sim"),
+        };
+        self.process = Some(process);
+        self.keep_ports();
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("the gateway runs").kill();
+    }
+
+    /// SIGTERM; answers how it ended.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        self.process.take().expect("the gateway runs").terminate().await
+    }
+
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    pub(crate) fn log_path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn api_address(&self) -> &str {
+        &self.addresses.api
+    }
+
+    /// The simulator inside, when there is one.
+    pub(crate) fn sim_address(&self) -> Option<&str> {
+        self.addresses.sim.as_deref()
+    }
+
+    /// The API with the demo app's key.
+    pub(crate) fn api(&self) -> Api {
+        Api::basic(&self.addresses.api, KEY, SECRET)
+    }
+
+    /// The API without credentials.
+    pub(crate) fn anonymous(&self) -> Api {
+        Api::anonymous(&self.addresses.api)
+    }
+
+    /// The admin socket with the account key.
+    pub(crate) fn admin(&self) -> Api {
+        self.admin_as(ACCOUNT_KEY, ACCOUNT_SECRET)
+    }
+
+    /// The admin socket with another key.
+    pub(crate) fn admin_as(&self, key: &str, secret: &str) -> Api {
+        Api::basic(&self.addresses.admin, key, secret)
+    }
+
+    /// The API with the account key.
+    pub(crate) fn account(&self) -> Api {
+        Api::basic(&self.addresses.api, ACCOUNT_KEY, ACCOUNT_SECRET)
+    }
+
+    /// The admin socket without credentials.
+    pub(crate) fn open_admin(&self) -> Api {
+        Api::anonymous(&self.addresses.admin)
+    }
+
+    /// A restart listens where the first run did: hooks in flight and clients find it again.
+    fn keep_ports(&mut self) {
+        let bare = |address: &str| address.trim_start_matches("http://").to_owned();
+        let mut config = self.config.clone();
+        config = config.set("server.listen", bare(&self.addresses.api));
+        config = config.set("server.admin", bare(&self.addresses.admin));
+        if let Some(sim) = &self.addresses.sim {
+            config = config.set("sim.listen", bare(sim));
+        }
+        self.config = config;
+        self.write_config();
+    }
+
+    fn write_config(&self) {
+        std::fs::write(self.config_path(), self.config.text()).expect("the configuration can be written");
+    }
+}

@@ -1,0 +1,108 @@
+//! One run of the real binary: started, waited for, killed or asked to stop, always by its own process id.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::wait::eventually;
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
+
+/// A running `heliograph` that has said it is ready.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+    addresses: HashMap<String, String>,
+}
+
+impl Process {
+    /// Runs the binary with these arguments and waits for its `ready …` line. What it logs is added to `log`.
+    pub(crate) async fn start(arguments: &[&str], log: &Path) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .current_dir(log.parent().expect("the log lies in a folder"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(appending(log))
+            .spawn()
+            .expect("the binary starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let (say, mut hear) = tokio::sync::mpsc::unbounded_channel();
+        // Keeps reading after the ready line: a full pipe would stop the process.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if line.starts_with("ready ") {
+                    let _ = say.send(line);
+                }
+            }
+        });
+        let mut process = Self { child, log: log.to_owned(), addresses: HashMap::new() };
+        let line = eventually("the ready line", async || {
+            let exited = process.child.try_wait().expect("the process can be asked");
+            assert!(exited.is_none(), "{arguments:?} ended early ({exited:?}):\n{}", process.log_text());
+            hear.try_recv().ok()
+        })
+        .await;
+        process.addresses = addresses(&line);
+        process
+    }
+
+    /// The address of `api`, `admin` or `sim` in the ready line.
+    pub(crate) fn address(&self, name: &str) -> Option<&str> {
+        self.addresses.get(name).map(String::as_str)
+    }
+
+    /// Ends it as a crash would: SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process is reaped");
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_stop();
+        eventually("the process to stop", async || self.child.try_wait().expect("the process can be asked"))
+            .await
+    }
+
+    /// Sends SIGTERM and returns at once.
+    fn ask_to_stop(&self) {
+        let asked = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .status()
+            .expect("a shell is there");
+        assert!(asked.success(), "SIGTERM could not be sent");
+    }
+
+    fn log_text(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("--- end of {} ---\n{}", self.log.display(), self.log_text());
+        }
+    }
+}
+
+fn appending(log: &Path) -> File {
+    OpenOptions::new().create(true).append(true).open(log).expect("the log can be written")
+}
+
+/// `ready api=http://… admin=http://…` as a map.
+fn addresses(line: &str) -> HashMap<String, String> {
+    line.split_whitespace()
+        .filter_map(|word| word.split_once('='))
+        .map(|(name, address)| (name.to_owned(), address.trim_end_matches('/').to_owned()))
+        .collect()
+}

@@ -1,0 +1,21 @@
+//! Stories: what a customer, a provider and an operator see of the running binary. `README.md` says which goes where.
+
+mod harness;
+
+mod admin;
+mod announce;
+mod auth;
+mod check;
+mod converse;
+mod crash;
+mod failure;
+mod hooks;
+mod link;
+mod notify;
+mod order;
+mod reply;
+mod requests;
+mod restart;
+mod retry;
+mod users;
+mod webhooks;
