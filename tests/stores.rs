@@ -5,13 +5,18 @@
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use heliograph::model::SystemClock;
-use heliograph::store::{self, Store, suite};
+use heliograph::model::{Id, SystemClock};
+use heliograph::store::{self, Key, Store, StoreError, suite};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+mod sigkill;
+
 fn main() -> ExitCode {
+    if let Some(place) = sigkill::victim() {
+        return RUNTIME.block_on(sigkill::commit_until_killed(&place));
+    }
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for (name, case) in suite::cases() {
@@ -21,6 +26,10 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test("embedded_disk::what_was_committed_is_there_after_reopening", reopen_disk));
     trials.push(Trial::test("redis::what_was_committed_is_there_after_reopening", reopen_redis));
+    trials.push(Trial::test("embedded_disk::what_was_acknowledged_survives_sigkill", sigkill::kill_and_look));
+    trials.push(Trial::test("embedded_disk::a_second_opening_is_refused", open_twice));
+    trials.push(Trial::test("embedded_disk::its_directory_is_private", look_at_directory));
+    trials.push(Trial::test("embedded_disk::a_closed_store_is_unavailable", use_after_closing));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -77,6 +86,46 @@ fn reopen(url: &str) -> Result<(), Failed> {
         let store = open(url).await?;
         suite::find(store.clone(), left).await;
         store.close().await;
+        Ok(())
+    })
+}
+
+fn open_twice() -> Result<(), Failed> {
+    let place = TempDir::new()?;
+    RUNTIME.block_on(async {
+        let store = open(&disk_url(&place)).await?;
+        let refusal = open(&disk_url(&place)).await.expect_err("it is in use");
+        let message = refusal.message().unwrap_or_default();
+        assert!(message.contains("is in use by another process"), "{message}");
+        store.close().await;
+        open(&disk_url(&place)).await?.close().await;
+        Ok(())
+    })
+}
+
+fn look_at_directory() -> Result<(), Failed> {
+    use std::os::unix::fs::PermissionsExt;
+    let place = TempDir::new()?;
+    RUNTIME.block_on(async {
+        let store = open(&disk_url(&place)).await?;
+        let directory = place.path().join("store");
+        assert_eq!(std::fs::metadata(&directory)?.permissions().mode() & 0o777, 0o700);
+        assert!(directory.join("heliograph.db").exists());
+        store.close().await;
+        assert!(!directory.join("heliograph.db-wal").exists(), "one file is the whole store");
+        Ok(())
+    })
+}
+
+fn use_after_closing() -> Result<(), Failed> {
+    let place = TempDir::new()?;
+    RUNTIME.block_on(async {
+        let store = open(&disk_url(&place)).await?;
+        store.close().await;
+        store.close().await;
+        assert!(matches!(store.healthy().await, Err(StoreError::Unavailable(_))));
+        let read = store.read(&Id::new("app"), &[Key::new("note", "a")]).await;
+        assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
         Ok(())
     })
 }

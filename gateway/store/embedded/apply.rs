@@ -61,6 +61,13 @@ impl Prepared {
     }
 }
 
+/// A document as it stands before a batch.
+struct Standing {
+    place: i64,
+    version: u64,
+    is_expired: bool,
+}
+
 /// Why a change was not made.
 pub(super) enum Failure {
     /// For its own sake: nothing of it was written.
@@ -113,8 +120,8 @@ impl Transaction<'_> {
         if self.is_repeated(mark) {
             return Ok(());
         }
-        self.check(&prepared.batch)?;
-        self.write(prepared, mark)
+        let places = self.check(&prepared.batch)?;
+        self.write(prepared, &places, mark)
     }
 
     fn settle(&mut self, claim: Claim, settlement: &Settlement, prepared: Prepared) -> Result<(), Failure> {
@@ -126,49 +133,58 @@ impl Transaction<'_> {
         let out = claims.find(claim.queue, claim.epoch, &claim.job);
         let is_settled = self.effects.settled.contains_key(&claim.job);
         let Some(out) = out.filter(|_| !is_settled) else { return Err(Failure::Refused(StoreError::Lost)) };
-        self.check(&prepared.batch)?;
+        let places = self.check(&prepared.batch)?;
         self.end(claim.queue, &claim.job, out, settlement)?;
         self.effects.settled.insert(claim.job, claim.queue);
-        self.write(prepared, mark)
+        self.write(prepared, &places, mark)
     }
 
     fn is_repeated(&self, mark: Mark) -> bool {
         self.seen.contains(mark) || self.effects.seen.contains(&mark)
     }
 
-    /// Whether all conditions hold.
-    fn check(&self, batch: &Batch) -> Result<(), Failure> {
+    /// Whether all conditions hold, and where the documents to be written stand now.
+    fn check(&self, batch: &Batch) -> Result<Vec<Option<Standing>>, Failure> {
+        let mut places = Vec::with_capacity(batch.documents.len());
         for document in &batch.documents {
-            let Document::Put(put) = document else { continue };
+            let Document::Put(put) = document else {
+                places.push(None);
+                continue;
+            };
+            let standing = self.standing(&batch.app, &put.key)?;
+            let alive = standing.as_ref().filter(|standing| !standing.is_expired);
             let holds = match put.expect {
                 Expect::Anything => true,
-                Expect::Absent => self.version(&batch.app, &put.key)?.is_none(),
-                Expect::Version(version) => self.version(&batch.app, &put.key)? == Some(version),
+                Expect::Absent => alive.is_none(),
+                Expect::Version(version) => alive.is_some_and(|alive| alive.version == version),
             };
             if !holds {
                 return Err(Failure::Refused(StoreError::Conflict(named(&put.key))));
             }
+            places.push(standing);
         }
-        Ok(())
+        Ok(places)
     }
 
-    fn version(&self, app: &Id<App>, key: &Key) -> rusqlite::Result<Option<u64>> {
-        let sql = "SELECT version FROM documents
-                   WHERE app = ?1 AND kind = ?2 AND id = ?3 AND (expires IS NULL OR expires > ?4)";
-        let found: Option<i64> = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(params![app.as_str(), key.kind, key.id, self.now.millis()], |row| row.get(0))
-            .optional()?;
-        Ok(found.map(i64::unsigned_abs))
+    fn standing(&self, app: &Id<App>, key: &Key) -> rusqlite::Result<Option<Standing>> {
+        let sql = "SELECT rowid, version, coalesce(expires <= ?4, 0) FROM documents
+                   WHERE app = ?1 AND kind = ?2 AND id = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        statement
+            .query_row(params![app.as_str(), key.kind, key.id, self.now.millis()], |row| {
+                let version: i64 = row.get(1)?;
+                Ok(Standing { place: row.get(0)?, version: version.unsigned_abs(), is_expired: row.get(2)? })
+            })
+            .optional()
     }
 
-    fn write(&mut self, prepared: Prepared, mark: Mark) -> Result<(), Failure> {
+    // No statement below has a RETURNING clause: SQLite would keep a journal of every page it touches.
+    fn write(&mut self, prepared: Prepared, places: &[Option<Standing>], mark: Mark) -> Result<(), Failure> {
         let Prepared { batch, work } = prepared;
         let app = batch.app;
-        for document in batch.documents {
+        for (document, place) in batch.documents.into_iter().zip(places) {
             match document {
-                Document::Put(put) => self.put(&app, put)?,
+                Document::Put(put) => self.put(&app, put, place.as_ref())?,
                 Document::Delete(key) => self.delete(&app, &key)?,
             }
         }
@@ -189,23 +205,31 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn put(&mut self, app: &Id<App>, put: Put) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO documents (app, kind, id, version, body, expires)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                   ON CONFLICT DO UPDATE SET version = max(version + 1, excluded.version),
-                                             body = excluded.body, expires = excluded.expires
-                   RETURNING version";
+    fn put(&mut self, app: &Id<App>, put: Put, place: Option<&Standing>) -> rusqlite::Result<()> {
         let Put { key, body, expires, .. } = put;
+        let version = place.map_or(0, |place| place.version + 1).max(*self.version);
+        *self.version = version + 1;
         let text = ToSqlOutput::Borrowed(ValueRef::Text(&body));
+        let stored = i64::try_from(version).unwrap_or(i64::MAX);
         let end = expires.map(Timestamp::millis);
-        let fresh = i64::try_from(*self.version).unwrap_or(i64::MAX);
-        let version: i64 = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(params![app.as_str(), key.kind, key.id, fresh, text, end], |row| row.get(0))?;
-        *self.version += 1;
-        let stored = Stored { version: version.unsigned_abs(), body };
-        self.effects.written.push((cache::name(app, &key), Some(Cached { stored, expires })));
+        let is_rewritten = match place {
+            Some(place) => {
+                let sql = "UPDATE documents SET version = ?2, body = ?3, expires = ?4 WHERE rowid = ?1";
+                self.connection.prepare_cached(sql)?.execute(params![place.place, stored, text, end])? > 0
+            }
+            None => false,
+        };
+        if !is_rewritten {
+            // The same batch may have written or removed it before.
+            let sql = "INSERT INTO documents (app, kind, id, version, body, expires)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                       ON CONFLICT DO UPDATE SET version = excluded.version, body = excluded.body,
+                                                 expires = excluded.expires";
+            let values = params![app.as_str(), key.kind, key.id, stored, text, end];
+            self.connection.prepare_cached(sql)?.execute(values)?;
+        }
+        let cached = Cached { stored: Stored { version, body }, expires };
+        self.effects.written.push((cache::name(app, &key), Some(cached)));
         Ok(())
     }
 
@@ -218,22 +242,29 @@ impl Transaction<'_> {
 
     fn add(&mut self, app: &Id<App>, job: NewJob, work: &str) -> rusqlite::Result<()> {
         let sql = "INSERT INTO jobs (id, app, slot, grp, lane, due, attempt, head, work)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0,
-                           NOT EXISTS (SELECT 1 FROM jobs WHERE app = ?2 AND lane = ?5), ?7)
-                   ON CONFLICT (id) DO NOTHING RETURNING head";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8) ON CONFLICT (id) DO NOTHING";
         let slot = slot_of(&job);
-        let is_head: Option<bool> = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(
-                params![job.id.as_str(), app.as_str(), slot, job.group, job.lane, job.due.millis(), work],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if is_head == Some(true) {
+        let is_head = self.first_of_lane(app.as_str(), &job.lane)?.is_none();
+        let values = params![
+            job.id.as_str(),
+            app.as_str(),
+            slot,
+            job.group,
+            job.lane,
+            job.due.millis(),
+            is_head,
+            work
+        ];
+        let is_new = self.connection.prepare_cached(sql)?.execute(values)? > 0;
+        if is_new && is_head {
             self.effects.touched.push((slot, job.group));
         }
         Ok(())
+    }
+
+    fn first_of_lane(&self, app: &str, lane: &str) -> rusqlite::Result<Option<i64>> {
+        let sql = "SELECT seq FROM jobs WHERE app = ?1 AND lane = ?2 ORDER BY seq LIMIT 1";
+        self.connection.prepare_cached(sql)?.query_row([app, lane], |row| row.get(0)).optional()
     }
 
     /// Ends a claim in the table. The lane's next job becomes its head when the lane is free of this one.
@@ -258,14 +289,14 @@ impl Transaction<'_> {
                 self.effects.touched.push((queue.slot, out.group.clone()));
             }
         }
-        let sql = "UPDATE jobs SET head = 1
-                   WHERE seq = (SELECT min(seq) FROM jobs WHERE app = ?1 AND lane = ?2) AND head = 0
-                   RETURNING slot, grp";
+        let Some(first) = self.first_of_lane(&out.app, &out.lane)? else { return Ok(()) };
+        connection
+            .prepare_cached("UPDATE jobs SET head = 1 WHERE seq = ?1 AND head = 0")?
+            .execute([first])?;
         let next = connection
-            .prepare_cached(sql)?
-            .query_row(params![out.app, out.lane], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        self.effects.touched.extend(next);
+            .prepare_cached("SELECT slot, grp FROM jobs WHERE seq = ?1")?
+            .query_row([first], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.effects.touched.push(next);
         Ok(())
     }
 

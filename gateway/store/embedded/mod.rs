@@ -183,3 +183,68 @@ fn unavailable(error: impl Display) -> StoreError {
 fn closed() -> StoreError {
     StoreError::Unavailable("it is closed".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SystemClock;
+    use crate::store::Expect;
+
+    async fn write(store: &Embedded, id: usize) -> Result<(), StoreError> {
+        let mut batch = Batch::new(&Id::new("app"));
+        batch.put("note", id.to_string(), &"x".repeat(8_000), Expect::Absent, None);
+        store.commit(batch).await
+    }
+
+    /// Lets the database have so many pages and no more, as a full disk does.
+    async fn bound(store: &Embedded, pages: u32) {
+        let bounded = move |bench: &mut Bench| {
+            bench.connection().pragma_update(None, "max_page_count", pages).expect("a bound");
+        };
+        store.writer.ask(bounded).await.expect("the writer lives");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_and_space_heals() {
+        let directory = tempfile::tempdir().expect("a place");
+        for place in [MEMORY.to_owned(), directory.path().display().to_string()] {
+            let store = Embedded::open(&place, Arc::new(SystemClock)).expect("a store");
+            bound(&store, 40).await;
+            let mut kept = 0;
+            let refusal = loop {
+                match write(&store, kept).await {
+                    Ok(()) => kept += 1,
+                    Err(refusal) => break refusal,
+                }
+            };
+            assert!(matches!(refusal, StoreError::Unavailable(_)), "{refusal}");
+            assert!(kept > 3);
+            bound(&store, 1_000_000).await;
+            write(&store, kept).await.expect("there is space again, and what failed left nothing behind");
+            let keys: Vec<Key> = (0..=kept).map(|id| Key::new("note", id.to_string())).collect();
+            let found = store.read(&Id::new("app"), &keys).await.expect("it reads");
+            assert!(found.iter().all(Option::is_some));
+            store.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_expired_is_removed_from_the_table() {
+        let store = Embedded::open(MEMORY, Arc::new(SystemClock)).expect("a store");
+        let mut batch = Batch::new(&Id::new("app"));
+        for id in 0..300 {
+            batch.put("note", id.to_string(), &id, Expect::Absent, Some(Timestamp::from_millis(id)));
+        }
+        batch.put("note", "kept", &0, Expect::Absent, None);
+        store.commit(batch).await.expect("it commits");
+        let count = |bench: &mut Bench| {
+            let sql = "SELECT count(*) FROM documents";
+            bench.connection().query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count")
+        };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        while store.writer.ask(count).await.expect("the writer lives") > 1 {
+            assert!(std::time::Instant::now() < deadline, "they are still there");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+}
