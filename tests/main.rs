@@ -13,6 +13,7 @@ mod hooks;
 mod link;
 mod notify;
 mod order;
+mod readme;
 mod reply;
 mod requests;
 mod restart;
