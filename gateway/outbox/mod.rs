@@ -25,6 +25,12 @@ use limiter::Limiter;
 /// How long to wait before the store is asked again after it failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
+/// A provider's answer is expected within this span: so many of its permits may be in use at once.
+const OPEN_SPAN: Duration = Duration::from_millis(100);
+
+/// Requests open at one provider at once, whatever its pace.
+const OPEN_MAX: usize = 256;
+
 /// What performs jobs.
 #[derive(Debug)]
 pub struct Outbox {
@@ -113,9 +119,10 @@ impl Outbox {
         {
             return Some(pace.clone());
         }
+        let limiter = Limiter::new(&integration.limits, &capabilities.rate);
         let pace = Arc::new(Pace {
-            limiter: Limiter::new(&integration.limits, &capabilities.rate),
-            open: Semaphore::new(capabilities.concurrency),
+            open: Semaphore::new(open_calls(limiter.permits_in(OPEN_SPAN), capabilities.concurrency)),
+            limiter,
             parked_until: Mutex::new(Timestamp::from_millis(0)),
         });
         paces.insert(id, pace.clone());
@@ -144,6 +151,11 @@ impl Outbox {
             tracing::warn!(job = %claim.job.id, %error, "a claim was not settled");
         }
     }
+}
+
+/// How many requests may be open: the channel's usual number, or what a faster pace needs.
+fn open_calls(permits: usize, usual: usize) -> usize {
+    permits.clamp(usual, OPEN_MAX.max(usual))
 }
 
 impl Pace {

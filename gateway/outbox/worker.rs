@@ -13,10 +13,10 @@ use crate::store::{Epoch, Queue, Retry, Settlement, StoreError};
 use super::{Claim, Outbox, STORE_PAUSE};
 
 /// Jobs of one queue in progress at once: bounds memory and the load on the store.
-const IN_PROGRESS_MAX: usize = 256;
+const IN_PROGRESS_MAX: usize = 768;
 
 /// Jobs of one group in progress at once, so that a slow one leaves room for the others of its queue.
-const GROUP_IN_PROGRESS_MAX: usize = 96;
+const GROUP_IN_PROGRESS_MAX: usize = 256;
 
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
