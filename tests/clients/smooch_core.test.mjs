@@ -66,11 +66,14 @@ before(async () => {
 after(() => endpoint.close());
 
 test('a user is created and fetched', async () => {
+    // A single object is taken for the client's named arguments, so the user is one of them.
     const { appUser } = await app.appUsers.create({
-        userId: 'bob@example.com',
-        givenName: 'Bob',
-        signedUpAt: new Date('2019-01-14T18:55:12.515Z'),
-        properties: { favoriteFood: 'pizza' },
+        appUser: {
+            userId: 'bob@example.com',
+            givenName: 'Bob',
+            signedUpAt: new Date('2019-01-14T18:55:12.515Z'),
+            properties: { favoriteFood: 'pizza' },
+        },
     });
     assert.match(appUser._id, /^[0-9a-f]{24}$/);
     assert.equal(appUser.signedUpAt, '2019-01-14T18:55:12.515Z');
@@ -91,7 +94,7 @@ test('an error carries the code and description of the gateway', async () => {
 
 test('a channel is linked and a message reaches it', async () => {
     const number = '+15145550181';
-    await app.appUsers.create({ userId: 'carol@example.com' });
+    await app.appUsers.create({ appUser: { userId: 'carol@example.com' } });
     const { appUser } = await app.appUsers.linkChannel('carol@example.com', {
         type: 'twilio',
         integrationId,
