@@ -24,6 +24,9 @@ const PROVIDER_BODY_MAX: usize = 1 << 20;
 /// What a webhook's receiver says is only read so that the connection can be used again.
 const WEBHOOK_BODY_MAX: usize = 64 << 10;
 
+/// Idle connections kept per host: as many as the outbox may use at once, or each burst would connect anew.
+const IDLE_MAX: usize = 256;
+
 /// Calls to providers.
 #[derive(Debug, Clone)]
 pub struct ProviderEgress {
@@ -70,7 +73,7 @@ struct Guard {
 impl ProviderEgress {
     /// A client for providers.
     pub fn new() -> reqwest::Result<ProviderEgress> {
-        let client = base_client().timeout(PROVIDER_TIMEOUT).pool_max_idle_per_host(64).build()?;
+        let client = base_client().timeout(PROVIDER_TIMEOUT).build()?;
         Ok(ProviderEgress { client })
     }
 }
@@ -128,7 +131,6 @@ impl WebhookEgress {
         let client = base_client()
             .timeout(timeout)
             .dns_resolver(Arc::new(GuardedResolver { guard: guard.clone() }))
-            .pool_max_idle_per_host(64)
             .build()?;
         Ok(WebhookEgress { client, guard })
     }
@@ -184,6 +186,7 @@ fn base_client() -> reqwest::ClientBuilder {
         .http1_only()
         .tcp_nodelay(true)
         .connect_timeout(Duration::from_secs(10))
+        .pool_max_idle_per_host(IDLE_MAX)
         .pool_idle_timeout(Duration::from_secs(30))
         .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
 }

@@ -129,6 +129,11 @@ impl Gateway {
         loop {
             tokio::select! {
                 () = signals.stop() => break,
+                // By itself the outbox stops only when its work was taken over.
+                () = self.stop.cancelled() => {
+                    self.finish(&mut signals).await;
+                    return Err("another gateway works on the same store".into());
+                }
                 _ = hangup.recv() => self.reload(&path, &registry).await,
                 () = tokio::time::sleep(FILE_WATCH) => {
                     let now = modified(&path);

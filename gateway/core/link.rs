@@ -95,7 +95,7 @@ impl Core {
             let expires = scene.now + self.policy.expires_after;
             let body = Body::Content(content);
             let mut delivery = Delivery::queued(
-                Id::fresh_uuid(),
+                Id::fresh_uuid(scene.now),
                 purpose,
                 scene.integration,
                 address.to_owned(),

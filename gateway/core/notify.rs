@@ -34,7 +34,7 @@ impl Core {
         let now = self.clock.now();
         let purpose = Purpose::Notification { author: notify.author };
         let expires = now + self.policy.expires_after;
-        let id = Id::fresh_uuid();
+        let id = Id::fresh_uuid(now);
         let delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
         let mut batch = Batch::new(&tenant.app.id);
         batch.insert(&delivery);

@@ -1,6 +1,7 @@
 //! What the operator sets up: apps, keys, integrations, webhooks.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use heliograph_connectors::channel::Secret;
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,7 @@ pub enum KeyScope {
 }
 
 /// A configured channel of an app.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Integration {
     /// 24 hex digits.
     pub id: Id<Integration>,
@@ -76,6 +77,18 @@ pub struct Integration {
     pub ignore_opt_out: bool,
     /// Whether arrival at the person is reported; the channel's own answer when unset.
     pub user_receipts: Option<bool>,
+}
+
+/// Without the settings: they hold secrets.
+impl fmt::Debug for Integration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Integration { id, app, kind, .. } = self;
+        f.debug_struct("Integration")
+            .field("id", id)
+            .field("app", app)
+            .field("kind", kind)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The pace set for an integration.
@@ -107,7 +120,7 @@ pub enum OnUnknown {
 }
 
 /// A subscription: what a customer wants to be told, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {
     /// 24 hex digits.
@@ -131,6 +144,15 @@ pub struct Webhook {
     /// Whether it comes from the configuration file, so that the API may not change it.
     #[serde(default)]
     pub declared: bool,
+}
+
+/// Without the secret, and without the target, which may carry one in its query.
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Webhook { id, app, triggers, .. } = self;
+        let mut shown = f.debug_struct("Webhook");
+        shown.field("id", id).field("app", app).field("triggers", triggers).finish_non_exhaustive()
+    }
 }
 
 /// Which payloads a webhook receives.
@@ -159,5 +181,42 @@ impl Tenant {
     /// The integration with this id.
     pub fn integration(&self, id: &Id<Integration>) -> Option<&Integration> {
         self.integrations.iter().find(|integration| integration.id == *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let secret = "fake-secret";
+        let mut settings = Map::new();
+        settings.insert("authToken".into(), secret.into());
+        let integration = Integration {
+            id: Id::new("i"),
+            app: Id::new("a"),
+            kind: "twilio".into(),
+            display_name: None,
+            settings,
+            limits: Limits::default(),
+            on_unknown: OnUnknown::Resend,
+            ignore_opt_out: false,
+            user_receipts: None,
+        };
+        let webhook = Webhook {
+            id: Id::new("w"),
+            app: Id::new("a"),
+            target: format!("https://example.com/?key={secret}"),
+            triggers: BTreeSet::new(),
+            secret: secret.into(),
+            version: WebhookVersion::V1,
+            include_client: false,
+            include_full_user: false,
+            declared: false,
+        };
+        let key = Key { id: "k".into(), secret: Secret::new(secret), scope: KeyScope::Account };
+        let shown = format!("{integration:?} {webhook:?} {key:?}");
+        assert!(!shown.contains(secret), "{shown}");
     }
 }

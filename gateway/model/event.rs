@@ -24,7 +24,7 @@ pub struct Event {
 impl Event {
     /// Something that happens now.
     pub fn new(app: &Id<App>, at: Timestamp, what: What) -> Event {
-        Event { id: Id::fresh_uuid(), app: app.clone(), at, what }
+        Event { id: Id::fresh_uuid(at), app: app.clone(), at, what }
     }
 }
 

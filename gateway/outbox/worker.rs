@@ -18,6 +18,9 @@ const IN_PROGRESS_MAX: usize = 768;
 /// Jobs of one group in progress at once, so that a slow one leaves room for the others of its queue.
 const GROUP_IN_PROGRESS_MAX: usize = 256;
 
+/// The same for a webhook: there are eight queues, and one receiver.
+const WEBHOOK_IN_PROGRESS_MAX: usize = 24;
+
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
 
@@ -67,7 +70,10 @@ impl Outbox {
             let mut rung = std::pin::pin!(bell.notified());
             let pause = match worker.round().await {
                 Ok(pause) => pause,
-                Err(StoreError::Lost) => return error!(?queue, "another gateway took the queue over"),
+                Err(StoreError::Lost) => {
+                    error!(?queue, "another gateway took the work over, this one stops");
+                    return stop.cancel();
+                }
                 Err(error) => {
                     warn!(?queue, %error, "looking for work failed");
                     STORE_PAUSE
@@ -130,17 +136,18 @@ impl Worker {
         if let Some(parked) = pace.as_ref().map(|pace| pace.parked_until()).filter(|until| *until > now) {
             return Ok(Some(parked));
         }
+        let most = if pace.is_some() { GROUP_IN_PROGRESS_MAX } else { WEBHOOK_IN_PROGRESS_MAX };
         loop {
             let busy = self.busy.get(group).copied().unwrap_or(0);
-            let room = (GROUP_IN_PROGRESS_MAX - busy).min(IN_PROGRESS_MAX - self.tasks.len());
+            let room = most.saturating_sub(busy).min(IN_PROGRESS_MAX - self.tasks.len());
             if room == 0 {
                 self.crowded |= self.tasks.len() == IN_PROGRESS_MAX;
                 self.full.insert(group.to_owned());
                 return Ok(None);
             }
             if self.ahead.get(group).is_none_or(VecDeque::is_empty) {
-                let most = pace.as_ref().map_or(room, |pace| pace.limiter.permits_in(AHEAD).clamp(1, room));
-                let claimed = self.outbox.store.claim(self.queue, self.epoch, group, now, most).await?;
+                let ahead = pace.as_ref().map_or(room, |pace| pace.limiter.permits_in(AHEAD).clamp(1, room));
+                let claimed = self.outbox.store.claim(self.queue, self.epoch, group, now, ahead).await?;
                 if claimed.is_empty() {
                     self.ahead.remove(group);
                     return Ok(None);
@@ -184,9 +191,12 @@ impl Worker {
             self.outbox.settle_alone(claim, Settlement::Again(retry)).await;
         }
         // Room is refilled by halves: one claim for many jobs instead of one for each.
-        let half = GROUP_IN_PROGRESS_MAX / 2;
-        let has_room = self.full.contains(&job.group) && busy <= half;
-        (has_room || self.crowded) && self.tasks.len() <= IN_PROGRESS_MAX - half
+        let most = match job.work {
+            Work::Send { .. } => GROUP_IN_PROGRESS_MAX,
+            Work::Announce { .. } => WEBHOOK_IN_PROGRESS_MAX,
+        };
+        let has_room = self.full.contains(&job.group) && busy <= most / 2;
+        (has_room || self.crowded) && self.tasks.len() <= IN_PROGRESS_MAX - most / 2
     }
 }
 

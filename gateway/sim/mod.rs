@@ -1,7 +1,7 @@
 //! The provider simulator: answers as the providers do, tells back what became of each message, and keeps
 //! the webhooks it receives. For development, tests and the demo; `README.md` beside this file is its contract.
 //!
-//! What differs between providers is behind [`provider::Provider`], one folder each; the rest is shared. It
+//! What differs between providers is behind `provider::Provider`, one folder each; the rest is shared. It
 //! knows nothing of the gateway but what an [`Account`] says.
 
 mod control;

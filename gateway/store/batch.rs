@@ -104,7 +104,7 @@ impl Batch {
     /// An empty batch.
     pub fn new(app: &Id<App>) -> Batch {
         Batch {
-            id: Id::fresh_uuid(),
+            id: Id::random(),
             app: app.clone(),
             documents: Vec::new(),
             entries: Vec::new(),

@@ -87,7 +87,7 @@ impl Tenant {
             lane: format!("{group}>{lane}"),
             group,
             due,
-            work: Work::Send { delivery: Id::fresh_uuid() },
+            work: Work::Send { delivery: Id::random() },
         }
     }
 

@@ -20,7 +20,7 @@ fn delivery(total: usize) -> Delivery {
     let purpose = Purpose::Notification { author: Author::business() };
     let body = Body::Content(Content::text("hello"));
     let mut delivery =
-        Delivery::queued(Id::fresh_uuid(), purpose, &integration, "+15145550101".into(), body, now, now);
+        Delivery::queued(Id::fresh_uuid(now), purpose, &integration, "+15145550101".into(), body, now, now);
     delivery.sending(total, now);
     delivery
 }

@@ -109,7 +109,7 @@ impl Provider for Twilio {
 
     fn new_id(&self, has_media: bool) -> String {
         let kind = if has_media { "MM" } else { "SM" };
-        format!("{kind}{}", uuid::Uuid::new_v4().simple())
+        format!("{kind}{:032x}", rand::random::<u128>())
     }
 
     fn written(&self, written: &Written, signature: Signature) -> Result<Hook, String> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,13 @@ const WAITING: usize = 1_024;
 
 /// Commands taken into one transaction, so that the first of them does not wait for ever.
 const GROUP: usize = 512;
+
+/// After a group of so many changes more are on their way, so the next group waits a moment for them: a commit
+/// costs the same for one as for many.
+const BUSY: usize = 8;
+
+/// How long it waits.
+const GATHER: Duration = Duration::from_micros(500);
 
 /// Versions begin at the time in these parts of a millisecond, so that they rise over removals and restarts.
 const VERSIONS_PER_MILLISECOND: u64 = 1_000;
@@ -223,8 +230,12 @@ type Transacted = (Vec<Result<usize, StoreError>>, Effects);
 
 fn serve(mut bench: Bench, mut waiting: mpsc::Receiver<Command>) {
     let mut is_open = true;
+    let mut last = 0;
     while is_open {
         let mut next = waiting.blocking_recv();
+        if last >= BUSY {
+            thread::sleep(GATHER);
+        }
         let (mut changes, mut looks) = (Vec::new(), Vec::new());
         loop {
             match next {
@@ -245,6 +256,7 @@ fn serve(mut bench: Bench, mut waiting: mpsc::Receiver<Command>) {
                 Err(mpsc::error::TryRecvError::Disconnected) => None,
             };
         }
+        last = changes.len();
         if !changes.is_empty() {
             bench.commit(changes);
         }

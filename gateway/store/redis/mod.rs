@@ -1,4 +1,4 @@
-//! The Redis engine: documents, lists and queues under the keys of [`keys`], each write one Lua script.
+//! The Redis engine: documents, lists and queues under the keys of `keys`, each write one Lua script.
 //!
 //! A commit is as durable as the server's `appendfsync` makes it. With `everysec` the last second or two may be lost:
 //! when the machine fails, and also when only the process is killed while the disk is slow, because Redis then puts

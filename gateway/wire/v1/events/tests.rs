@@ -14,7 +14,7 @@ fn check(what: What, expected: Value) {
 #[track_caller]
 fn check_for(webhook: &Webhook, what: What, expected: Value) {
     let event = Event {
-        id: Id::fresh_uuid(),
+        id: Id::fresh_uuid(Timestamp::from_millis(0)),
         app: Id::new("5babc57a79ace012bba4781a"),
         at: Timestamp::from_millis(1_480_001_440_731),
         what,
