@@ -10,6 +10,7 @@ on_both_engines! {
     a_notification_may_fail_after_it_was_accepted,
     a_late_receipt_changes_nothing,
     a_refused_number_leaves_no_user,
+    a_person_who_says_stop_is_sent_nothing_until_they_say_start,
 }
 
 const NUMBER: &str = "+15145550153";
@@ -67,4 +68,16 @@ async fn a_refused_number_leaves_no_user(engine: Engine) {
     let event = rig.receiver.about("notification:delivery:failure", &id).await;
     assert!(event.pointer("/matchResult/appUser").is_none(), "{event}");
     assert!(!rig.receiver.triggers().contains(&"conversation:start".to_owned()));
+}
+
+async fn a_person_who_says_stop_is_sent_nothing_until_they_say_start(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    rig.notify_and_deliver(NUMBER, "do you want more").await;
+    rig.sim().write(NUMBER, "Stop").await;
+    let id = rig.notify(NUMBER, "more").await;
+    let event = rig.receiver.about("notification:delivery:failure", &id).await;
+    assert_eq!((&event["error"]["code"], &event["isFinalEvent"]), (&json!("forbidden"), &json!(true)));
+    assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 1, "nothing was sent after the STOP");
+    rig.sim().write(NUMBER, "START").await;
+    rig.notify_and_deliver(NUMBER, "welcome back").await;
 }

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
-use super::{Twilio, error, outbound};
+use super::{Sender, Twilio, error, outbound};
 use crate::channel::signature::{hmac_sha1, prove, sha256};
 use crate::channel::{
     Content, Forged, InboundEvent, Malformed, Person, RawWebhook, Receipt, Secret, Stage, Verified,
@@ -131,9 +131,13 @@ fn parameters(method: &Method, url: &str, body: &[u8]) -> BTreeMap<String, Strin
 }
 
 /// What a proven hook says: a person's message, or a status of one of ours.
-pub(super) fn parse(hook: &Verified) -> Result<Vec<InboundEvent>, Malformed> {
+pub(super) fn parse(twilio: &Twilio, hook: &Verified) -> Result<Vec<InboundEvent>, Malformed> {
     let hook_params = Params(parameters(&hook.raw().method, &hook.raw().url, hook.body()));
     match hook_params.get("MessageStatus").or_else(|| hook_params.get("SmsStatus")) {
+        // One auth token signs for every number of the account: what was said to another one is not ours.
+        Some("received" | "receiving") if !hook_params.is_to(&twilio.sender) => {
+            Ok(vec![InboundEvent::Unrecognised { kind: "message to another number".into() }])
+        }
         Some("received" | "receiving") => hook_params.message(),
         Some(status) => {
             let reference = hook.query().into_iter().find(|(name, _)| name == outbound::REFERENCE);
@@ -150,6 +154,15 @@ impl Params {
     /// A parameter's value; Twilio sends what it does not know as an empty one.
     fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether this sender was written to. A number known by its id alone cannot be compared.
+    fn is_to(&self, sender: &Sender) -> bool {
+        match sender {
+            Sender::Number(number) => self.get("To") == Some(number),
+            Sender::Service(sid) => self.get("MessagingServiceSid").is_none_or(|service| service == sid),
+            Sender::NumberSid(_) => true,
+        }
     }
 
     fn sid(&self) -> Result<&str, Malformed> {
@@ -316,7 +329,7 @@ mod tests {
         ) {
             let method = if get { Method::GET } else { Method::POST };
             let _ = verify(&twilio(), hook(method.clone(), &url, &signature, &body));
-            let _ = parse(&hook(method, &url, &[], &body).trust_unsigned("a test of the parser alone"));
+            let _ = parse(&twilio(), &hook(method, &url, &[], &body).trust_unsigned("a test of the parser alone"));
         }
 
         #[test]
@@ -330,7 +343,7 @@ mod tests {
             ), 0..12)
         ) {
             let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(values).finish();
-            let _ = parse(&hook(Method::POST, HOOK, &[], body.as_bytes()).trust_unsigned("a test"));
+            let _ = parse(&twilio(), &hook(Method::POST, HOOK, &[], body.as_bytes()).trust_unsigned("a test"));
         }
     }
 }

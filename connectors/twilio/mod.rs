@@ -141,7 +141,7 @@ impl Channel for Twilio {
     }
 
     fn parse(&self, hook: &Verified) -> Result<Vec<InboundEvent>, Malformed> {
-        inbound::parse(hook)
+        inbound::parse(self, hook)
     }
 
     fn acknowledge(&self) -> Reply {
