@@ -11,7 +11,7 @@ use crate::store::Batch;
 
 use super::identify::name_of;
 use super::records::{append_message, save};
-use super::{CONFLICTS_MAX, Core, CoreError, Thing};
+use super::{Core, CoreError, Tries};
 
 /// Messages a conversation may hold (Sunshine v1.1, limits).
 const MESSAGES_MAX: u32 = 30_000;
@@ -52,14 +52,13 @@ pub struct Posted {
 impl Core {
     /// Says something in a user's conversation. What the business says goes out on the person's channel.
     pub async fn post(&self, tenant: &Tenant, user: &str, post: Post) -> Result<Posted, CoreError> {
-        let mut lost = None;
-        for _ in 0..CONFLICTS_MAX {
-            match self.try_post(tenant, user, &post).await {
-                Err(error) if error.is_conflict() => lost = Some(error),
-                done => return done,
+        let mut tries = Tries::default();
+        loop {
+            let result = self.try_post(tenant, user, &post).await;
+            if !tries.again(&result) {
+                return result;
             }
         }
-        Err(lost.unwrap_or(CoreError::NotFound(Thing::User)))
     }
 
     async fn try_post(&self, tenant: &Tenant, user: &str, post: &Post) -> Result<Posted, CoreError> {

@@ -15,7 +15,7 @@ use super::records::{
     OptedOut, PROVIDER_ID, ProviderId, SEEN, Waiting, address_id, append_message, messages_of, referred, save,
 };
 use super::settle::Scene;
-use super::{CONFLICTS_MAX, Core, CoreError, Route};
+use super::{Core, CoreError, Route, Tries};
 
 /// Notifications given as context with a reply, at most: the newest ones.
 const RECENT_MAX: usize = 100;
@@ -48,15 +48,14 @@ impl Core {
     }
 
     async fn ingest_one(&self, route: Route<'_>, event: InboundEvent) -> Result<(), CoreError> {
-        let mut lost = None;
-        for _ in 0..CONFLICTS_MAX {
+        let mut tries = Tries::default();
+        loop {
             let scene = Scene::at(route, self.clock.now());
-            match self.try_ingest(scene, &event).await {
-                Err(error) if error.is_conflict() => lost = Some(error),
-                done => return done,
+            let result = self.try_ingest(scene, &event).await;
+            if !tries.again(&result) {
+                return result;
             }
         }
-        Err(lost.unwrap_or(CoreError::NotFound(super::Thing::Delivery)))
     }
 
     async fn try_ingest(&self, scene: Scene<'_>, event: &InboundEvent) -> Result<(), CoreError> {

@@ -13,7 +13,7 @@ use super::identify::client_of;
 use super::notify::canonical;
 use super::records::{Linked, Waiting, address_id, save};
 use super::settle::Scene;
-use super::{CONFLICTS_MAX, Core, CoreError, Route, Thing};
+use super::{Core, CoreError, Route, Thing, Tries};
 
 /// Words that answer the platform's question with yes, and with no.
 const YES: [&str; 4] = ["yes", "y", "ok", "accept"];
@@ -44,15 +44,14 @@ impl Core {
     pub async fn link(&self, route: Route<'_>, user: &str, link: Link) -> Result<User, CoreError> {
         permitted(route.channel, &link.confirmation)?;
         let address = canonical(route.channel, route.channel.capabilities().destination_key, &link.address)?;
-        let mut lost = None;
-        for _ in 0..CONFLICTS_MAX {
+        let mut tries = Tries::default();
+        loop {
             let scene = Scene::at(route, self.clock.now());
-            match self.try_link(scene, user, &address, &link).await {
-                Err(error) if error.is_conflict() => lost = Some(error),
-                done => return done,
+            let result = self.try_link(scene, user, &address, &link).await;
+            if !tries.again(&result) {
+                return result;
             }
         }
-        Err(lost.unwrap_or(CoreError::NotFound(Thing::User)))
     }
 
     async fn try_link(
@@ -117,14 +116,13 @@ impl Core {
 
     /// Takes a channel away from a user: linked identities of that type and links that still wait.
     pub async fn unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {
-        let mut lost = None;
-        for _ in 0..CONFLICTS_MAX {
-            match self.try_unlink(tenant, user, kind).await {
-                Err(error) if error.is_conflict() => lost = Some(error),
-                done => return done,
+        let mut tries = Tries::default();
+        loop {
+            let result = self.try_unlink(tenant, user, kind).await;
+            if !tries.again(&result) {
+                return result;
             }
         }
-        Err(lost.unwrap_or(CoreError::NotFound(Thing::User)))
     }
 
     async fn try_unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {

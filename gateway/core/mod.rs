@@ -75,6 +75,19 @@ pub struct Policy {
     pub links_expire_after: Duration,
 }
 
+/// Counts how often a use case was tried. (A function around the use case would read better, but the compiler
+/// cannot yet tell that the future of an async closure which borrows may move between threads.)
+#[derive(Debug, Default)]
+struct Tries(usize);
+
+impl Tries {
+    /// Whether to load again: somebody else wrote first, and that did not happen too often yet.
+    fn again<T>(&mut self, result: &Result<T, CoreError>) -> bool {
+        self.0 += 1;
+        self.0 < CONFLICTS_MAX && matches!(result, Err(error) if error.is_conflict())
+    }
+}
+
 /// Why a use case refused.
 #[derive(Debug, thiserror::Error)]
 pub enum CoreError {

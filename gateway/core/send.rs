@@ -12,7 +12,7 @@ use crate::store::{Batch, Retry, Settlement, Versioned};
 
 use super::records::{OptedOut, address_id};
 use super::settle::Scene;
-use super::{CONFLICTS_MAX, Core, CoreError, Route};
+use super::{Core, CoreError, Route, Tries};
 
 /// How often a send of unknown outcome is looked at during its reconcile window.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -58,15 +58,14 @@ pub enum Conclusion {
 impl Core {
     /// Prepares the next call of a delivery and marks it in the store.
     pub async fn begin(&self, route: Route<'_>, id: &Id<Delivery>, attempt: u32) -> Result<Begin, CoreError> {
-        let mut lost = None;
-        for _ in 0..CONFLICTS_MAX {
+        let mut tries = Tries::default();
+        loop {
             let scene = Scene::at(route, self.clock.now());
-            match self.try_begin(scene, id, attempt).await {
-                Err(error) if error.is_conflict() => lost = Some(error),
-                done => return done,
+            let result = self.try_begin(scene, id, attempt).await;
+            if !tries.again(&result) {
+                return result;
             }
         }
-        Err(lost.unwrap_or(CoreError::NotFound(super::Thing::Delivery)))
     }
 
     async fn try_begin(&self, scene: Scene<'_>, id: &Id<Delivery>, attempt: u32) -> Result<Begin, CoreError> {

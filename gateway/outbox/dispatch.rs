@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heliograph_connectors::channel::{Accepted, ChannelError, OutboundMessage, Scope};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
 use crate::model::{Delivery, Id};
@@ -64,7 +64,7 @@ impl Outbox {
         };
         let result = self.call(claim, route, &message).await;
         match &result {
-            Ok(_) => info!(%delivery, part, "message accepted by channel"),
+            Ok(_) => debug!(%delivery, part, "message accepted by channel"),
             Err(error) => {
                 info!(%delivery, part, fate = ?error.fate, code = error.provider_code, "message not accepted");
             }

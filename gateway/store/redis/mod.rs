@@ -49,7 +49,6 @@ impl RedisStore {
 
     fn ring(&self, queue: Queue) {
         if let Some(bell) = self.bells.get(&queue) {
-            bell.notify_waiters();
             bell.notify_one();
         }
     }
@@ -186,10 +185,13 @@ impl Store for RedisStore {
         scripts::push_settlement(&mut call, queue, epoch, job.id.as_str(), &settlement);
         scripts::push_batch(&mut call, shard, &batch)?;
         let outcome = self.link.run_idempotent(&call).await;
-        self.ring(queue);
+        // Work that an answer on its way back hides is found by the next look.
+        if matches!(outcome, Ok(-2) | Err(_)) {
+            self.ring(queue);
+        }
         self.ring_for(shard, &batch);
         match outcome? {
-            0 => Ok(()),
+            0 | -2 => Ok(()),
             -1 => Err(StoreError::Lost),
             place => Err(scripts::conflict(&batch, place)),
         }

@@ -19,14 +19,14 @@ local function rank_group(q, group)
   end
 end
 
--- Offers the head of a lane, if the lane has one.
+-- Offers the head of a lane, and says whether the lane has one.
 local function offer_lane(q, lane)
   local id = redis.call('LINDEX', q .. 'lane:' .. lane, 0)
-  if id then
-    local job = load_job(q, id)
-    redis.call('ZADD', q .. 'heads:' .. job.group, job.due, lane)
-    rank_group(q, job.group)
-  end
+  if not id then return false end
+  local job = load_job(q, id)
+  redis.call('ZADD', q .. 'heads:' .. job.group, job.due, lane)
+  rank_group(q, job.group)
+  return true
 end
 
 -- Puts a job at the end of its lane; the lane has a new head only if it was empty.

@@ -1,7 +1,8 @@
 -- ARGV: queue prefix, epoch, job id, outcome (done, again in place, aside in a lane of its own), due, attempt, then
--- a batch. Answers 0, the place of the first document in conflict, or -1 when the claim is lost.
+-- a batch. Answers 0, or -2 when there may now be more to give out, the place of the first document in conflict, or
+-- -1 when the claim is lost.
 
-if committed_before() then return 0 end
+if committed_before() then return -2 end
 local q, epoch, id, outcome, due, attempt = arg(), arg(), arg(), arg(), arg(), arg()
 if redis.call('GET', q .. 'epoch') ~= epoch then return -1 end
 if redis.call('HEXISTS', q .. 'out', id) == 0 then return -1 end
@@ -20,10 +21,11 @@ else
   save_job(q, id, job)
 end
 if outcome ~= 'again' then redis.call('LPOP', q .. 'lane:' .. lane) end
-offer_lane(q, lane)
+local is_offered = offer_lane(q, lane)
 if outcome == 'aside' then
   job.lane = id
   push_job(q, id, job)
 end
 write_batch(batch)
+if is_offered or outcome ~= 'done' then return -2 end
 return 0
