@@ -9,7 +9,7 @@ use heliograph_connectors::Registry;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
@@ -38,10 +38,11 @@ struct Gateway {
     ready: Arc<AtomicBool>,
     /// Ends accepting and claiming; what is in progress goes on.
     stop: CancellationToken,
-    /// Ends the simulator, which must outlive the sends in progress.
-    #[cfg_attr(not(feature = "sim"), expect(dead_code, reason = "only the simulator listens to it"))]
-    stop_sim: CancellationToken,
+    /// What serves customers and providers, and the work on the queues.
     tasks: JoinSet<()>,
+    /// The simulator and the admin socket: they outlive what is in progress when the gateway stops.
+    lasting: JoinSet<()>,
+    stop_lasting: CancellationToken,
     drain: Duration,
     ready_line: String,
 }
@@ -94,14 +95,14 @@ impl Gateway {
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
         let core = Core::new(store.clone(), clock, policy(&config), wire::subscribes);
-        let (stop, stop_sim) = (CancellationToken::new(), CancellationToken::new());
+        let (stop, stop_lasting) = (CancellationToken::new(), CancellationToken::new());
         let ready = Arc::new(AtomicBool::new(true));
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut lasting) = (JoinSet::new(), JoinSet::new());
         #[cfg(feature = "sim")]
         if let Some((listener, _)) = sim {
             let integrations = config.tenants.iter().flat_map(|tenant| &tenant.integrations);
             let accounts = integrations.map(|integration| account(integration, &channels)).collect();
-            tasks.spawn(simulator(listener, accounts, stop_sim.clone()));
+            lasting.spawn(simulator(listener, accounts, stop_lasting.clone()));
         }
         let outbox = outbox(&config, &store, &core, &settings, &channels, &stop)?;
         for queue in store.queues() {
@@ -116,9 +117,20 @@ impl Gateway {
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         });
         tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));
-        tasks.spawn(server::serve(admin, api::admin_router(api), stop_sim.clone()));
+        lasting.spawn(server::serve(admin, api::admin_router(api), stop_lasting.clone()));
         let drain = config.server.drain;
-        Ok(Gateway { store, settings, channels, ready, stop, stop_sim, tasks, drain, ready_line })
+        Ok(Gateway {
+            store,
+            settings,
+            channels,
+            ready,
+            stop,
+            tasks,
+            lasting,
+            stop_lasting,
+            drain,
+            ready_line,
+        })
     }
 
     /// Serves, follows the configuration file, and ends in order.
@@ -142,11 +154,9 @@ impl Gateway {
                         self.reload(&path, &registry).await;
                     }
                 }
-                Some(ended) = self.tasks.join_next() => {
-                    if let Err(error) = ended {
-                        self.finish(&mut signals).await;
-                        return Err(format!("a part of the gateway failed: {error}"));
-                    }
+                error = first_failure(&mut self.tasks, &mut self.lasting) => {
+                    self.finish(&mut signals).await;
+                    return Err(format!("a part of the gateway failed: {error}"));
                 }
             }
         }
@@ -175,19 +185,30 @@ impl Gateway {
         info!("stopping");
         self.ready.store(false, Ordering::Relaxed);
         self.stop.cancel();
-        let all_ended = async {
-            // The simulator and the admin socket run on until everything else has ended.
-            let others = 1 + usize::from(cfg!(feature = "sim") && self.ready_line.contains(" sim="));
-            while self.tasks.len() > others && self.tasks.join_next().await.is_some() {}
-        };
+        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         tokio::select! {
             () = all_ended => {}
             () = tokio::time::sleep(self.drain) => warn!("the time to drain is over; what is open stays in the store"),
             () = signals.stop() => warn!("stopped a second time; what is open stays in the store"),
         }
-        self.stop_sim.cancel();
+        self.stop_lasting.cancel();
         self.tasks.abort_all();
+        self.lasting.abort_all();
         self.store.close().await;
+    }
+}
+
+/// Waits for a task that panicked. One that ends in peace is no failure.
+async fn first_failure(tasks: &mut JoinSet<()>, lasting: &mut JoinSet<()>) -> JoinError {
+    loop {
+        let ended = tokio::select! {
+            Some(ended) = tasks.join_next() => ended,
+            Some(ended) = lasting.join_next() => ended,
+            else => std::future::pending().await,
+        };
+        if let Err(error) = ended {
+            return error;
+        }
     }
 }
 
