@@ -33,10 +33,13 @@ impl Outbox {
             debug!(event = %event.id, %webhook, "the webhook is gone, and with it what it would have been told");
             return self.settle_alone(claim, Settlement::Done).await;
         };
+        let open = self.posts(&webhook.id);
+        let permit = open.acquire().await;
         let payload = wire::payload(webhook, event);
         let body = Bytes::from(payload.body.to_string());
         let headers = headers(webhook, event, &body, self.core.now());
         let answer = self.webhooks.post(&webhook.target, headers, body).await;
+        drop(permit);
         let attempts = claim.job.attempt + 1;
         let settled = match verdict(&answer, claim.job, &self.announcing.schedule, self.core.now()) {
             Verdict::Taken => self.settle(claim, Settlement::Done, Batch::new(&event.app)).await,

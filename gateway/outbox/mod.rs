@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::channels::Channels;
 use crate::core::Core;
 use crate::egress::WebhookEgress;
-use crate::model::{Id, Integration, Timestamp};
+use crate::model::{Id, Integration, Timestamp, Webhook};
 use crate::settings::Settings;
 use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 
@@ -31,6 +31,9 @@ const OPEN_SPAN: Duration = Duration::from_millis(100);
 /// Requests open at one provider at once, whatever its pace.
 const OPEN_MAX: usize = 256;
 
+/// Posts open at one webhook's receiver at once: a slow one is not flooded.
+const POSTS_MAX: usize = 64;
+
 /// What performs jobs.
 #[derive(Debug)]
 pub struct Outbox {
@@ -42,6 +45,8 @@ pub struct Outbox {
     webhooks: WebhookEgress,
     announcing: Announcing,
     paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
+    /// Posts open at each webhook's receiver.
+    posts: Mutex<HashMap<Id<Webhook>, Arc<Semaphore>>>,
     stop: CancellationToken,
 }
 
@@ -102,6 +107,7 @@ impl Outbox {
             webhooks,
             announcing,
             paces: Mutex::default(),
+            posts: Mutex::default(),
             stop,
         }
     }
@@ -127,6 +133,12 @@ impl Outbox {
         });
         paces.insert(id, pace.clone());
         Some(pace)
+    }
+
+    /// The right to have posts open at a webhook's receiver.
+    fn posts(&self, webhook: &Id<Webhook>) -> Arc<Semaphore> {
+        let mut posts = self.posts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        posts.entry(webhook.clone()).or_insert_with(|| Arc::new(Semaphore::new(POSTS_MAX))).clone()
     }
 
     /// Settles a claim, waiting out a store that is away: a job that was done must not be done again.

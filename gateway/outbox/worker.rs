@@ -18,8 +18,8 @@ const IN_PROGRESS_MAX: usize = 768;
 /// Jobs of one group in progress at once, so that a slow one leaves room for the others of its queue.
 const GROUP_IN_PROGRESS_MAX: usize = 256;
 
-/// The same for a webhook: there are eight queues, and one receiver.
-const WEBHOOK_IN_PROGRESS_MAX: usize = 24;
+/// The same for a webhook, whose work is spread over eight queues.
+const WEBHOOK_IN_PROGRESS_MAX: usize = 96;
 
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
