@@ -1,13 +1,17 @@
 //! One person's messages leave in the order in which they were accepted.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
+use crate::harness::config::Config;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     notifications_to_one_number_leave_in_order,
     a_failing_number_does_not_hold_back_another,
     a_receipt_that_overtakes_the_answer_keeps_the_events_in_order,
+    every_piece_of_a_long_text_keeps_the_pace,
 }
 
 async fn notifications_to_one_number_leave_in_order(engine: Engine) {
@@ -49,4 +53,17 @@ async fn a_receipt_that_overtakes_the_answer_keeps_the_events_in_order(engine: E
         rig.receiver.triggers_about(&id),
         ["notification:delivery:channel", "notification:delivery:user"]
     );
+}
+
+async fn every_piece_of_a_long_text_keeps_the_pace(engine: Engine) {
+    let limits = "apps.0.integrations.0.limits";
+    let slow =
+        |config: Config| config.set(&format!("{limits}.perSecond"), 4).set(&format!("{limits}.burst"), 1);
+    let rig = Rig::with(engine, slow).await;
+    let number = "+15145550163";
+    let began = Instant::now();
+    let (_, event) = rig.notify_and_deliver(number, &"0123456789".repeat(400)).await;
+    assert_eq!(event["externalMessages"].as_array().map(Vec::len), Some(3));
+    // Three messages to the provider, a quarter of a second apart; how much longer it took is the machine's affair.
+    assert!(began.elapsed() >= Duration::from_millis(450), "{:?}", began.elapsed());
 }

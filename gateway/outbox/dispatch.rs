@@ -118,6 +118,7 @@ impl Outbox {
         match self.core.conclude(route, delivery, part, claim.job.attempt, result).await? {
             Conclusion::NextPart(batch) => {
                 self.store.commit(batch).await?;
+                self.permit(&claim.job.group).await;
                 return Ok(Progress::NextPiece);
             }
             Conclusion::Settle(settlement, batch) => self.settle(claim, settlement, batch).await?,
@@ -129,6 +130,15 @@ impl Outbox {
             }
         }
         Ok(Progress::Settled)
+    }
+
+    /// Waits for a permit. The claim came with one, which the first piece used; each further piece is a message to
+    /// the provider like any other.
+    async fn permit(&self, group: &str) {
+        let Some(pace) = self.pace(group) else { return };
+        while let Err(wait) = pace.limiter.take() {
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// The integration was taken out of the configuration: wait for it, until the message is too old.
