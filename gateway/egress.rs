@@ -13,6 +13,8 @@ use heliograph_connectors::channel::{Egress, EgressError, Request, Response};
 use http::HeaderMap;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect;
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 /// A provider's whole answer must be here by then.
@@ -27,10 +29,25 @@ const WEBHOOK_BODY_MAX: usize = 64 << 10;
 /// Idle connections kept per host: as many as the outbox may use at once, or each burst would connect anew.
 const IDLE_MAX: usize = 256;
 
+/// The largest file taken from anywhere: WhatsApp's limit for documents, the highest of all channels.
+const FILE_MAX: usize = 100 << 20;
+
+/// How long a file may take to arrive.
+const FILE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Files held in memory at one time, while they pass through.
+const FILES_MAX: usize = 4;
+
+/// Redirects followed on the way to a file: providers send to their storage, and that may send on.
+const REDIRECTS_MAX: usize = 3;
+
 /// Calls to providers.
 #[derive(Debug, Clone)]
 pub struct ProviderEgress {
     client: reqwest::Client,
+    files: reqwest::Client,
+    guard: Arc<Guard>,
+    open_files: Arc<Semaphore>,
 }
 
 /// Posts to webhooks.
@@ -71,11 +88,35 @@ struct Guard {
 }
 
 impl ProviderEgress {
-    /// A client for providers.
-    pub fn new() -> reqwest::Result<ProviderEgress> {
+    /// A client for providers. Files may come from public addresses, and from private ones in `allow`.
+    pub fn new(allow: Vec<IpNet>) -> reqwest::Result<ProviderEgress> {
         let client = base_client().timeout(PROVIDER_TIMEOUT).build()?;
-        Ok(ProviderEgress { client })
+        let guard = Arc::new(Guard::new(allow));
+        let files = base_client()
+            .timeout(FILE_TIMEOUT)
+            .redirect(guarded_redirects(guard.clone()))
+            .dns_resolver(Arc::new(GuardedResolver { guard: guard.clone() }))
+            .build()?;
+        Ok(ProviderEgress { client, files, guard, open_files: Arc::new(Semaphore::new(FILES_MAX)) })
     }
+}
+
+/// Every stop on the way is checked like the first; reqwest drops credentials when the host changes.
+fn guarded_redirects(guard: Arc<Guard>) -> redirect::Policy {
+    redirect::Policy::custom(move |attempt| {
+        if attempt.previous().len() > REDIRECTS_MAX {
+            return attempt.error("too many redirects");
+        }
+        if guard.permits(attempt.url()) { attempt.follow() } else { attempt.error(BLOCKED) }
+    })
+}
+
+async fn answered(answer: reqwest::Response, most: usize) -> Result<Response, EgressError> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = answer.headers().clone();
+    *response.body_mut() = whole_body(answer, most).await?;
+    Ok(response)
 }
 
 #[async_trait]
@@ -84,11 +125,18 @@ impl Egress for ProviderEgress {
         let request =
             reqwest::Request::try_from(request).map_err(|error| EgressError::NotSent(error.to_string()))?;
         let answer = self.client.execute(request).await.map_err(unsent_or_unanswered)?;
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = answer.headers().clone();
-        *response.body_mut() = whole_body(answer, PROVIDER_BODY_MAX).await?;
-        Ok(response)
+        answered(answer, PROVIDER_BODY_MAX).await
+    }
+
+    async fn download(&self, request: Request) -> Result<Response, EgressError> {
+        let request =
+            reqwest::Request::try_from(request).map_err(|error| EgressError::NotSent(error.to_string()))?;
+        if !self.guard.permits(request.url()) {
+            return Err(EgressError::NotSent(BLOCKED.into()));
+        }
+        let _open = self.open_files.acquire().await;
+        let answer = self.files.execute(request).await.map_err(unsent_or_unanswered)?;
+        answered(answer, FILE_MAX).await
     }
 }
 

@@ -286,7 +286,7 @@ fn outbox(
     channels: &Arc<Channels>,
     stop: &CancellationToken,
 ) -> Result<Arc<Outbox>, String> {
-    let providers = ProviderEgress::new().map_err(|error| error.to_string())?;
+    let providers = ProviderEgress::new(config.egress_allow.clone()).map_err(|error| error.to_string())?;
     let webhooks = WebhookEgress::new(config.egress_allow.clone(), config.webhooks.timeout);
     Ok(Arc::new(Outbox::new(
         store.clone(),

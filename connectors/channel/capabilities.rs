@@ -22,10 +22,47 @@ pub struct Capabilities {
     pub schema: Option<&'static str>,
     /// How a link to a person on this channel may be confirmed.
     pub confirmations: Confirmations,
+    /// Whether the provider calls one address for all numbers or pages of an account, so that a hook that
+    /// arrives for one integration may tell about others too.
+    pub shares_hooks: bool,
+    /// Whether receipts may say "everything up to this moment" ([`super::InboundEvent::Reached`], `Read`); then
+    /// the gateway keeps in mind what is on its way to each person.
+    pub watermarks: bool,
+    /// Whether a send wants to know what the person last said ([`super::OutboundMessage::earlier`]).
+    pub answers: bool,
+    /// Whether [`super::Channel::profile`] knows more about a person than their messages say.
+    pub profiles: bool,
     /// The pace at which the provider accepts sends when nothing else is configured.
     pub rate: Rate,
+    /// The pace towards one person, where the provider limits that apart.
+    pub pair: Option<Rate>,
     /// How many requests may be open at the provider at once for one integration.
     pub concurrency: usize,
+}
+
+impl Capabilities {
+    /// The least a channel can do: text, accepted by a provider that never reports, one message a second. What
+    /// a channel can do beyond that it says with `..Capabilities::of(…)`, so a capability added later changes
+    /// no existing connector.
+    pub const fn of(kind: &'static str, word: &'static str, destination_key: &'static str) -> Capabilities {
+        Capabilities {
+            kind,
+            word,
+            destination_key,
+            reach: Reach::Channel,
+            echoes_reference: false,
+            native: &["text"],
+            schema: None,
+            confirmations: Confirmations { immediate: true, user_activity: false, prompt: false },
+            shares_hooks: false,
+            watermarks: false,
+            answers: false,
+            profiles: false,
+            rate: Rate { per_second: 1.0, burst: 1, pause: Duration::from_secs(1) },
+            pair: None,
+            concurrency: 4,
+        }
+    }
 }
 
 /// The last stage a channel reports.

@@ -12,8 +12,13 @@ pub type Response = http::Response<Bytes>;
 /// Makes HTTP calls for connectors: deadlines, size caps and address checks live behind it.
 #[async_trait]
 pub trait Egress: Send + Sync {
-    /// One call; every HTTP status is `Ok`.
+    /// One call to the provider at the operator's address; every HTTP status is `Ok`.
     async fn call(&self, request: Request) -> Result<Response, EgressError>;
+
+    /// Gets a file from an address that somebody else named: a caller, a person, a provider's answer. Addresses
+    /// that only this machine's surroundings can reach are refused unless the operator allows them, redirects
+    /// are followed (without credentials once the host changes), and the answer may be as long as a file is.
+    async fn download(&self, request: Request) -> Result<Response, EgressError>;
 }
 
 /// Why a call gave no answer. Which of the two it was decides whether a send may be repeated.

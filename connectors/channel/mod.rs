@@ -27,8 +27,11 @@ pub use capabilities::{Capabilities, Confirmations, Rate, Reach};
 pub use content::{Action, AspectRatio, Body, Content, Field, FieldKind, Item, MapPlace, SelectOption};
 pub use egress::{Egress, EgressError, Request, Response};
 pub use error::{ChannelError, Code, Fate, Scope};
-pub use inbound::{InboundEvent, Person, Receipt, Stage};
-pub use outbound::{Accepted, Attempt, Connected, Destination, InvalidDestination, OutboundMessage, Verdict};
+pub use inbound::{InboundEvent, InboundMessage, MediaSource, Person, Receipt, Stage};
+pub use outbound::{
+    Accepted, Attempt, Connected, Destination, Earlier, InvalidDestination, Media, Occasion, OutboundMessage,
+    Verdict,
+};
 pub use secret::Secret;
 pub use settings::{Problem, Settings};
 pub use webhook::{Forged, Malformed, RawWebhook, Reply, Verified};
@@ -53,6 +56,12 @@ pub trait Channel: Debug + Send + Sync {
         None
     }
 
+    /// Whether a hook that is not proven yet may be about this integration. It only saves work where many
+    /// integrations share an address ([`Capabilities::shares_hooks`]): what the hook says is proven afterwards.
+    fn may_concern(&self, _raw: &RawWebhook) -> bool {
+        true
+    }
+
     /// Proves that the provider sent this hook. There is no default: forgetting it must not compile.
     fn verify(&self, raw: RawWebhook) -> Result<Verified, Forged>;
 
@@ -73,6 +82,16 @@ pub trait Channel: Debug + Send + Sync {
 
     /// Sends one piece made by [`Channel::parts`] as one provider message.
     async fn send(&self, message: &OutboundMessage, egress: &dyn Egress) -> Result<Accepted, ChannelError>;
+
+    /// Gets the file of an inbound message by the name that [`MediaSource::Held`] gave it.
+    async fn fetch(&self, _media: &str, _egress: &dyn Egress) -> Result<Media, ChannelError> {
+        Err(ChannelError::permanent(Code::NotFound, "this channel's provider holds no files"))
+    }
+
+    /// What the provider knows about a person; `None` when no more than we do.
+    async fn profile(&self, _address: &str, _egress: &dyn Egress) -> Result<Option<Person>, ChannelError> {
+        Ok(None)
+    }
 
     /// Asks the provider what became of an attempt whose answer was never seen.
     async fn reconcile(&self, _attempt: &Attempt, _egress: &dyn Egress) -> Result<Verdict, ChannelError> {

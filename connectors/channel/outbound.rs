@@ -1,9 +1,13 @@
 //! What we tell a provider, and what it answers.
 
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde_json::Value;
 use url::Url;
 
-use super::Body;
+use super::{Body, Response};
 
 /// One message on its way out: what [`super::Channel::send`] is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +21,70 @@ pub struct OutboundMessage {
     pub body: Body,
     /// Where this integration's hooks arrive, for providers that take a callback with each send.
     pub hook_url: Url,
+    /// What the message is part of.
+    pub occasion: Occasion,
+    /// The business's name, for channels that show a sender.
+    pub app: String,
+    /// Who at the business says it, where the caller said so. Anything may stand in it.
+    pub author: Option<String>,
+    /// What the message is about, where the caller said so, for channels that have a subject line.
+    pub subject: Option<String>,
+    /// When the platform accepted the message, in Unix milliseconds; the same at every attempt.
+    pub accepted_at: i64,
+    /// What the person last said here; only where [`super::Capabilities::answers`].
+    pub earlier: Option<Earlier>,
+}
+
+/// What a message is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Occasion {
+    /// A conversation.
+    Conversation,
+    /// Nothing: the business speaks of its own accord.
+    Notification,
+}
+
+/// What a person last said on a channel.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Earlier {
+    /// When, in Unix milliseconds.
+    pub at: i64,
+    /// What the channel wanted remembered of it ([`super::InboundMessage::thread`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+}
+
+/// A file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Media {
+    /// Its content.
+    pub bytes: Bytes,
+    /// Its type, where known.
+    pub media_type: Option<String>,
+    /// What its sender calls it, where known. Anything may stand in it.
+    pub name: Option<String>,
+}
+
+impl Media {
+    /// The file in an answer, with the type and the name that its headers give it.
+    pub fn of(answer: &Response) -> Media {
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let media_type = header(CONTENT_TYPE).map(str::to_owned);
+        let name = header(CONTENT_DISPOSITION)
+            .and_then(|value| value.split(';').find_map(|part| part.trim().strip_prefix("filename=")))
+            .map(|name| name.trim_matches('"').to_owned());
+        Media { bytes: answer.body().clone(), media_type, name }
+    }
+}
+
+// Written by hand because the content would fill the log.
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Media { bytes, media_type, name } = self;
+        write!(f, "Media({} bytes, {media_type:?}, {name:?})", bytes.len())
+    }
 }
 
 /// An address in the form under which clients are stored.
@@ -41,10 +109,19 @@ impl Destination {
 pub struct InvalidDestination(pub String);
 
 /// The provider took the message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accepted {
     /// The provider's id of it, as receipts will name it; `None` where the provider gives none.
     pub provider_id: Option<String>,
+    /// Other addresses under which the provider says it knows the person.
+    pub aliases: Vec<String>,
+}
+
+impl Accepted {
+    /// Taken under this id.
+    pub fn under(provider_id: impl Into<String>) -> Accepted {
+        Accepted { provider_id: Some(provider_id.into()), aliases: Vec::new() }
+    }
 }
 
 /// A send whose answer was never seen.

@@ -5,7 +5,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
 use super::{Forged, Secret};
@@ -30,6 +30,20 @@ pub fn hmac_sha1(key: &Secret, message: &[u8]) -> Vec<u8> {
 /// HMAC-SHA256 (Meta, MessageBird, Mailgun, JSON Web Tokens, Standard Webhooks).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// HMAC-SHA384 (JSON Web Tokens).
+pub fn hmac_sha384(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha384>::new_from_slice(key).expect("an HMAC key may have any length");
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// HMAC-SHA512 (JSON Web Tokens).
+pub fn hmac_sha512(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha512>::new_from_slice(key).expect("an HMAC key may have any length");
     mac.update(message);
     mac.finalize().into_bytes().to_vec()
 }

@@ -37,6 +37,11 @@ impl RawWebhook {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether a word stands anywhere in the body. For [`super::Channel::may_concern`]: cheap, and no proof.
+    pub fn mentions(&self, word: &str) -> bool {
+        !word.is_empty() && self.body.windows(word.len()).any(|window| window == word.as_bytes())
+    }
+
     /// The hook, proven by a signature.
     pub fn verified(self, _proof: Proof) -> Verified {
         Verified { raw: self, replay_key: None }

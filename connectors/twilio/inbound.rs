@@ -13,7 +13,8 @@ use url::{Url, form_urlencoded};
 use super::{Sender, Twilio, error, outbound};
 use crate::channel::signature::{hmac_sha1, prove, sha256};
 use crate::channel::{
-    Content, Forged, InboundEvent, Malformed, Person, RawWebhook, Receipt, Secret, Stage, Verified,
+    Content, Forged, InboundEvent, InboundMessage, Malformed, MediaSource, Person, RawWebhook, Receipt,
+    Secret, Stage, Verified,
 };
 
 /// Twilio sends no more media with one message.
@@ -188,11 +189,15 @@ impl Params {
             }
             _ => contents.push(Content::text(text)),
         }
-        let message = |(index, content)| InboundEvent::Message {
-            provider_id: if index == 0 { sid.to_owned() } else { format!("{sid}.{index}") },
-            from: from.clone(),
-            content,
-            at: None,
+        let message = |(index, content): (usize, Content)| {
+            let provider_id = if index == 0 { sid.to_owned() } else { format!("{sid}.{index}") };
+            let media = match &content {
+                Content::Image { media_url, .. } | Content::File { media_url, .. } => Some(media_url.clone()),
+                _ => None,
+            };
+            // Twilio may ask for the account's credentials before it hands out a file.
+            let media = media.map(MediaSource::Held);
+            InboundMessage { media, ..InboundMessage::new(provider_id, from.clone(), content) }.into()
         };
         let mut events: Vec<InboundEvent> = contents.into_iter().enumerate().map(message).collect();
         events.extend(self.wish(text, from));
@@ -204,7 +209,7 @@ impl Params {
         let fact = |name: &&str| Some(((*name).to_owned(), Value::from(self.get(name)?)));
         let raw: Map<String, Value> = SENDER_FACTS.iter().filter_map(fact).collect();
         let display_name = self.get("ProfileName").map(str::to_owned);
-        Ok(Person { address, display_name, raw: Value::Object(raw) })
+        Ok(Person { display_name, raw: Value::Object(raw), ..Person::at(address) })
     }
 
     fn media(&self, index: usize) -> Option<Content> {

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 
 use crate::channel::{
     Accepted, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination, Egress, Fate,
-    Forged, InboundEvent, InvalidDestination, Malformed, OutboundMessage, Problem, Rate, RawWebhook, Reach,
-    Reply, Secret, Settings, Verified, phone,
+    Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Problem, Rate, RawWebhook,
+    Reach, Reply, Secret, Settings, Verified, phone,
 };
 
 /// One Twilio sender.
@@ -39,17 +39,14 @@ enum Sender {
 }
 
 static CAPABILITIES: Capabilities = Capabilities {
-    kind: "twilio",
-    word: "Twilio SMS",
-    destination_key: "phoneNumber",
     reach: Reach::User,
     echoes_reference: true,
     native: &["text", "image"],
-    schema: None,
     confirmations: Confirmations { immediate: true, user_activity: true, prompt: true },
     // A long code sends one segment a second and Twilio queues the rest for up to ten hours.
     rate: Rate { per_second: 1.0, burst: 1, pause: Duration::from_secs(1) },
     concurrency: 10,
+    ..Capabilities::of("twilio", "Twilio SMS", "phoneNumber")
 };
 
 /// Builds the channel from its settings.
@@ -160,6 +157,10 @@ impl Channel for Twilio {
         };
         let answer = egress.call(outbound::create_message(self, &sender, message)?).await?;
         outbound::accepted(&answer)
+    }
+
+    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Media, ChannelError> {
+        outbound::file(&egress.download(outbound::ask_for_file(self, media)?).await?)
     }
 }
 

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::{Sender, Twilio, error};
 use crate::channel::text::{self, Unit};
 use crate::channel::{
-    Accepted, Body, ChannelError, Code, Connected, Content, OutboundMessage, Request, Response,
+    Accepted, Body, ChannelError, Code, Connected, Content, Media, OutboundMessage, Request, Response,
 };
 
 /// The longest `Body`. The unit is not documented; UTF-16 code units are the strictest reading.
@@ -100,14 +100,33 @@ pub(super) fn ask_for_account(twilio: &Twilio) -> Request {
     twilio.request(Method::GET, ".json", None)
 }
 
+/// Asks for a file that came with a message, by the address in its hook.
+pub(super) fn ask_for_file(twilio: &Twilio, address: &str) -> Result<Request, ChannelError> {
+    let mut request = http::Request::get(address);
+    // The account's credentials are for Twilio alone, whatever address a hook names.
+    if address.starts_with(&format!("{}/", twilio.base_url)) {
+        request = request.header(header::AUTHORIZATION, twilio.authorization());
+    }
+    let bad = |error| ChannelError::permanent(Code::BadRequest, format!("the file's address: {error}"));
+    request.body(Bytes::new()).map_err(bad)
+}
+
+/// The file in the answer.
+pub(super) fn file(answer: &Response) -> Result<Media, ChannelError> {
+    if answer.status().is_success() { Ok(Media::of(answer)) } else { Err(error::refused(answer)) }
+}
+
 impl Twilio {
+    fn authorization(&self) -> String {
+        format!("Basic {}", BASE64.encode(format!("{}:{}", self.account_sid, self.auth_token.expose())))
+    }
+
     /// A request about this account; `path` follows its id.
     fn request(&self, method: Method, path: &str, form: Option<String>) -> Request {
-        let credentials = format!("{}:{}", self.account_sid, self.auth_token.expose());
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}/2010-04-01/Accounts/{}{path}", self.base_url, self.account_sid))
-            .header(header::AUTHORIZATION, format!("Basic {}", BASE64.encode(credentials)));
+            .header(header::AUTHORIZATION, self.authorization());
         if form.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
@@ -139,7 +158,7 @@ pub(super) fn accepted(answer: &Response) -> Result<Accepted, ChannelError> {
     if given_up || message.error_code.is_some() {
         return Err(error::undelivered(status, message.error_code, message.error_message.as_deref()));
     }
-    Ok(Accepted { provider_id: Some(message.sid) })
+    Ok(Accepted::under(message.sid))
 }
 
 /// A number as Twilio shows it; only what is looked at.

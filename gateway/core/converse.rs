@@ -130,7 +130,7 @@ impl Core {
         let Some(integration) = tenant.integration(&client.integration) else { return };
         let mut delivery = Delivery::queued(
             Id::new(message.id.as_str()),
-            Purpose::Message { message: message.id.clone() },
+            Purpose::Message { message: message.id.clone(), author: message.author.name.clone() },
             integration,
             client.address.clone(),
             Body::Content(message.content.clone()),
@@ -174,6 +174,8 @@ mod tests {
             raw: Value::Null,
             last_seen: seen.map(Timestamp::from_millis),
             linked_at: None,
+            aliases: Vec::new(),
+            thread: None,
         }
     }
 

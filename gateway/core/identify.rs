@@ -7,6 +7,7 @@ use crate::model::{Client, ClientStatus, Conversation, Id, Integration, Tenant, 
 use crate::store::{Batch, StoreError, Versioned};
 
 use super::records::{ExternalId, Linked, address_id, referred, save};
+use super::settle::Scene;
 use super::{Core, CoreError, Thing};
 
 /// A user as the business describes them before they ever write.
@@ -101,19 +102,33 @@ impl Core {
         self.with_conversation(tenant, user).await
     }
 
-    /// The person linked to an address.
+    /// The person linked to an address, or to another spelling of it.
     pub(super) async fn at_address(
         &self,
-        tenant: &Tenant,
-        integration: &Id<Integration>,
+        scene: Scene<'_>,
         address: &str,
     ) -> Result<Option<Known>, CoreError> {
-        let app = &tenant.app.id;
-        let Some(linked) = self.store.load::<Linked>(app, &address_id(integration, address)).await? else {
+        self.known_as(scene, &[], address).await
+    }
+
+    /// The person linked to an address, to one of its other spellings, or to one of these aliases; who is
+    /// linked to the address itself comes first.
+    pub(super) async fn known_as(
+        &self,
+        scene: Scene<'_>,
+        aliases: &[String],
+        address: &str,
+    ) -> Result<Option<Known>, CoreError> {
+        let app = &scene.tenant.app.id;
+        let variants = scene.channel.destination(address).map_or(Vec::new(), |known| known.variants);
+        let addresses = std::iter::once(address).chain(aliases.iter().chain(&variants).map(String::as_str));
+        let ids: Vec<String> = addresses.map(|address| address_id(&scene.integration.id, address)).collect();
+        let found = self.store.load_all::<Linked>(app, &ids).await?;
+        let Some(linked) = found.into_iter().flatten().next() else {
             return Ok(None);
         };
         let user = referred(&*self.store, app, linked.value.user.as_str()).await?;
-        Ok(Some(self.with_conversation(tenant, user).await?))
+        Ok(Some(self.with_conversation(scene.tenant, user).await?))
     }
 
     async fn with_conversation(&self, tenant: &Tenant, user: Versioned<User>) -> Result<Known, CoreError> {
@@ -149,11 +164,13 @@ pub(super) fn client_of(
         kind: integration.kind.clone(),
         integration: integration.id.clone(),
         address: person.address.clone(),
+        aliases: person.aliases.clone(),
         status,
         display_name: person.display_name.clone().or_else(|| Some(person.address.clone())),
         raw: person.raw.clone(),
         last_seen: None,
         linked_at: None,
+        thread: None,
     }
 }
 

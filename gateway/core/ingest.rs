@@ -1,6 +1,6 @@
 //! What providers tell us: each event once, whatever they repeat.
 
-use heliograph_connectors::channel::{Content, InboundEvent, Person, Receipt};
+use heliograph_connectors::channel::{InboundEvent, InboundMessage, Person, Receipt};
 use tracing::info;
 
 use crate::model::{
@@ -60,17 +60,17 @@ impl Core {
 
     async fn try_ingest(&self, scene: Scene<'_>, event: &InboundEvent) -> Result<(), CoreError> {
         match event {
-            InboundEvent::Message { provider_id, from, content, at } => {
-                let said = Said { provider_id, from, content, at: at.map(Timestamp::from_millis) };
-                self.said(scene, said).await
-            }
+            InboundEvent::Message(said) => self.said(scene, said).await,
             InboundEvent::Postback { provider_id, from, payload } => {
                 self.pressed(scene, provider_id, from, payload).await
             }
             InboundEvent::Receipt(receipt) => self.receipt(scene, receipt).await,
             InboundEvent::OptOut { from } => self.opt(scene, from, true).await,
             InboundEvent::OptIn { from } => self.opt(scene, from, false).await,
-            InboundEvent::Typing { .. } | InboundEvent::Read { .. } | InboundEvent::Referral { .. } => {
+            InboundEvent::Typing { .. }
+            | InboundEvent::Reached { .. }
+            | InboundEvent::Read { .. }
+            | InboundEvent::Referral { .. } => {
                 info!(integration = %scene.integration.id, "activity not passed on");
                 Ok(())
             }
@@ -82,20 +82,20 @@ impl Core {
     }
 
     /// A person wrote.
-    async fn said(&self, scene: Scene<'_>, said: Said<'_>) -> Result<(), CoreError> {
+    async fn said(&self, scene: Scene<'_>, said: &InboundMessage) -> Result<(), CoreError> {
         let app = &scene.tenant.app.id;
         let mark = format!("{}:{}", scene.integration.id, said.provider_id);
         if self.was_seen(app, &mark).await? {
             return Ok(());
         }
-        if self.answers_link(scene, &said, &mark).await? {
+        if self.answers_link(scene, said, &mark).await? {
             return Ok(());
         }
         let mut batch = Batch::new(app);
         self.mark_seen(&mut batch, mark, Expect::Absent);
-        let mut known = self.writer(scene, said.from, &mut batch).await?;
+        let mut known = self.writer(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
-        let message = self.enter(scene, &mut known, &said);
+        let message = self.enter(scene, &mut known, said);
         append_message(&mut batch, &message);
         known.save(&mut batch);
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
@@ -107,7 +107,12 @@ impl Core {
 
     /// If a link waits for this person, lets the words decide it. True when they were nothing but the answer
     /// to the platform's question; otherwise they are also the first message of the linked user.
-    async fn answers_link(&self, scene: Scene<'_>, said: &Said<'_>, mark: &str) -> Result<bool, CoreError> {
+    async fn answers_link(
+        &self,
+        scene: Scene<'_>,
+        said: &InboundMessage,
+        mark: &str,
+    ) -> Result<bool, CoreError> {
         let app = &scene.tenant.app.id;
         let address = address_id(&scene.integration.id, &said.from.address);
         let Some(waiting) = self.store.load::<Waiting>(app, &address).await? else {
@@ -120,7 +125,7 @@ impl Core {
             return Ok(false);
         };
         let mut batch = Batch::new(app);
-        match answer(&link, said.content, scene.now) {
+        match answer(&link, &said.content, scene.now) {
             Answer::SaysNothing => return Ok(false),
             Answer::Confirms => self.complete(scene, &mut read.value, &link, &mut batch).await?,
             Answer::Declines => self.give_up(scene, &mut read.value, &link, declined(), &mut batch),
@@ -136,14 +141,14 @@ impl Core {
 
     /// Whoever writes from an address: the person linked to it, or somebody new.
     async fn writer(&self, scene: Scene<'_>, from: &Person, batch: &mut Batch) -> Result<Known, CoreError> {
-        match self.at_address(scene.tenant, &scene.integration.id, &from.address).await? {
+        match self.known_as(scene, &from.aliases, &from.address).await? {
             Some(known) => Ok(known),
             None => Ok(meet(batch, scene.integration, from, scene.now)),
         }
     }
 
     /// Makes the message and moves user, client and conversation along.
-    fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &Said<'_>) -> Message {
+    fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &InboundMessage) -> Message {
         let user = &mut known.user;
         user.conversation_started = true;
         if let Some(client) =
@@ -180,9 +185,9 @@ impl Core {
                 integration: Some(scene.integration.id.clone()),
                 client,
                 original_id: Some(said.provider_id.to_owned()),
-                original_at: said.at,
+                original_at: said.at.map(Timestamp::from_millis),
             },
-            payload: None,
+            payload: said.payload.clone(),
             metadata: Default::default(),
         }
     }
@@ -296,13 +301,4 @@ impl Core {
         let expires = self.clock.now() + self.policy.keep_dedupe;
         batch.put(SEEN, mark, &true, expect, Some(expires));
     }
-}
-
-/// Something a person said.
-#[derive(Debug, Clone, Copy)]
-struct Said<'a> {
-    provider_id: &'a str,
-    from: &'a Person,
-    content: &'a Content,
-    at: Option<Timestamp>,
 }

@@ -66,7 +66,7 @@ impl Core {
         if read.value.client_at(&scene.integration.id, address).is_some() {
             return Ok(read.value);
         }
-        let person = Person { address: address.to_owned(), display_name: None, raw: Value::Null };
+        let person = Person::at(address);
         let client = client_of(scene.integration, &person, ClientStatus::Pending, scene.now);
         let pending = PendingLink {
             client: client.clone(),
@@ -225,7 +225,7 @@ impl Core {
         batch: &mut Batch,
     ) -> Result<(), CoreError> {
         let address = &link.client.address;
-        if let Some(mut other) = self.at_address(scene.tenant, &scene.integration.id, address).await? {
+        if let Some(mut other) = self.at_address(scene, address).await? {
             let taken: Vec<Client> = other
                 .user
                 .clients

@@ -5,9 +5,14 @@
 
 use std::time::Duration;
 
-use heliograph_connectors::channel::{Accepted, Body, ChannelError, Code, Destination, Fate, Scope};
+use heliograph_connectors::channel::{
+    Accepted, Body, ChannelError, Code, Destination, Earlier, Fate, Occasion, OutboundMessage, Scope,
+};
+use url::Url;
 
-use crate::model::{Delivery, DeliveryError, Id, Notified, OnUnknown, State, Tenant, Timestamp};
+use crate::model::{
+    Client, Delivery, DeliveryError, Id, Notified, OnUnknown, Purpose, State, Tenant, Timestamp, User,
+};
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
 use super::records::{OptedOut, address_id};
@@ -24,12 +29,8 @@ pub enum Begin {
     Call {
         /// Which piece of the message.
         part: usize,
-        /// The reference it carries.
-        reference: String,
-        /// Whom it is for.
-        destination: Destination,
-        /// The piece.
-        body: Body,
+        /// The piece, as its channel is given it.
+        message: Box<OutboundMessage>,
     },
     /// Nothing now: settle so.
     Settle(Settlement, Batch),
@@ -56,19 +57,32 @@ pub enum Conclusion {
 }
 
 impl Core {
-    /// Prepares the next call of a delivery and marks it in the store.
-    pub async fn begin(&self, route: Route<'_>, id: &Id<Delivery>, attempt: u32) -> Result<Begin, CoreError> {
+    /// Prepares the next call of a delivery and marks it in the store. `hook_url` is where the integration's
+    /// hooks arrive.
+    pub async fn begin(
+        &self,
+        route: Route<'_>,
+        id: &Id<Delivery>,
+        attempt: u32,
+        hook_url: &Url,
+    ) -> Result<Begin, CoreError> {
         let mut tries = Tries::default();
         loop {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_begin(scene, id, attempt).await;
+            let result = self.try_begin(scene, id, attempt, hook_url).await;
             if !tries.again(&result) {
                 return result;
             }
         }
     }
 
-    async fn try_begin(&self, scene: Scene<'_>, id: &Id<Delivery>, attempt: u32) -> Result<Begin, CoreError> {
+    async fn try_begin(
+        &self,
+        scene: Scene<'_>,
+        id: &Id<Delivery>,
+        attempt: u32,
+        hook_url: &Url,
+    ) -> Result<Begin, CoreError> {
         let app = &scene.tenant.app.id;
         let mut batch = Batch::new(app);
         let Some(mut read) = self.store.load::<Delivery>(app, id.as_str()).await? else {
@@ -91,15 +105,63 @@ impl Core {
             return Ok(Begin::Settle(Settlement::Done, batch));
         };
         delivery.sending(parts.len(), scene.now);
-        let call = Begin::Call {
-            part,
-            reference: delivery.reference(part),
-            destination: Destination::new(delivery.destination.clone()),
-            body: parts.swap_remove(part),
-        };
+        let message = self.outbound(scene, delivery, part, parts.swap_remove(part), hook_url).await?;
         self.save_delivery(scene.now, &read, &mut batch);
         self.store.commit(batch).await?;
-        Ok(call)
+        Ok(Begin::Call { part, message: Box::new(message) })
+    }
+
+    /// A piece with everything its channel may want to know.
+    async fn outbound(
+        &self,
+        scene: Scene<'_>,
+        delivery: &Delivery,
+        part: usize,
+        body: Body,
+        hook_url: &Url,
+    ) -> Result<OutboundMessage, CoreError> {
+        let (occasion, author) = match &delivery.purpose {
+            Purpose::Message { author, .. } => (Occasion::Conversation, author.clone()),
+            Purpose::Notification { author } => (Occasion::Notification, author.name.clone()),
+            Purpose::Link { .. } => (Occasion::Notification, None),
+        };
+        let address = delivery.destination.as_str();
+        let user = self.reader(scene, delivery).await?;
+        let client = user.as_ref().and_then(|user| user.client_at(&scene.integration.id, address));
+        let earlier = client.and_then(|client| {
+            Some(Earlier { at: client.last_seen?.millis(), thread: client.thread.clone() })
+        });
+        let subject = match &delivery.purpose {
+            Purpose::Link { client } => user.as_ref().and_then(|user| subject_of(user, client)),
+            _ => None,
+        };
+        Ok(OutboundMessage {
+            reference: delivery.reference(part),
+            // The address was canonical when the delivery was made; the channel knows its other spellings.
+            destination: scene.channel.destination(address).unwrap_or_else(|_| Destination::new(address)),
+            body,
+            hook_url: hook_url.clone(),
+            occasion,
+            app: scene.tenant.app.name.clone(),
+            author,
+            subject,
+            accepted_at: delivery.created.millis(),
+            earlier,
+        })
+    }
+
+    /// The person a message is for, where its channel wants to know what they said.
+    async fn reader(&self, scene: Scene<'_>, delivery: &Delivery) -> Result<Option<User>, CoreError> {
+        if !scene.channel.capabilities().answers {
+            return Ok(None);
+        }
+        match &delivery.user {
+            Some(user) => {
+                let found = self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await?;
+                Ok(found.map(|read| read.value))
+            }
+            None => Ok(self.at_address(scene, &delivery.destination).await?.map(|known| known.user)),
+        }
     }
 
     /// Reasons not to call now: it is over, or its last call's outcome is not known yet.
@@ -271,6 +333,12 @@ impl Core {
         let due = now + self.policy.reconcile_window.min(LOOK_AGAIN);
         Settlement::Again(Retry { due, attempt, keeps_lane: true })
     }
+}
+
+/// What the business said a link's first message is about.
+fn subject_of(user: &User, client: &Id<Client>) -> Option<String> {
+    let link = user.pending.iter().find(|link| link.client.id == *client)?;
+    Some(link.criteria.get("subject")?.as_str()?.to_owned())
 }
 
 /// When the next try is due: the schedule's waits, then its last wait for ever (a message ends by expiring).

@@ -87,7 +87,7 @@ impl Core {
         batch: &mut Batch,
     ) {
         let subject = match &delivery.purpose {
-            Purpose::Message { message } => DeliverySubject::Message(message.clone()),
+            Purpose::Message { message, .. } => DeliverySubject::Message(message.clone()),
             _ => DeliverySubject::Notification(delivery.id.to_string()),
         };
         for told in told {
@@ -121,13 +121,12 @@ impl Core {
             let user = referred::<User>(&*self.store, &scene.tenant.app.id, user.as_str()).await?;
             return Ok(Some(user.value));
         }
-        let met = self.at_address(scene.tenant, &delivery.integration, &delivery.destination).await?;
+        let met = self.at_address(scene, &delivery.destination).await?;
         if !told.iter().any(|told| matches!(told, Notified::Channel { .. })) {
             return Ok(met.map(|known| known.user));
         }
         let mut known = met.unwrap_or_else(|| {
-            let person =
-                Person { address: delivery.destination.clone(), display_name: None, raw: Value::Null };
+            let person = Person::at(delivery.destination.clone());
             meet(batch, scene.integration, &person, scene.now)
         });
         delivery.user = Some(known.user.id.clone());

@@ -76,6 +76,9 @@ pub enum Purpose {
     Message {
         /// Which.
         message: Id<Message>,
+        /// Who says it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        author: Option<String>,
     },
     /// The confirmation message of a link.
     Link {

@@ -78,6 +78,9 @@ pub struct Client {
     pub integration: Id<Integration>,
     /// The address on the channel.
     pub address: String,
+    /// Other addresses under which the channel knows the same person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// Whether it may be used.
     pub status: ClientStatus,
     /// What the channel calls them.
@@ -92,12 +95,20 @@ pub struct Client {
     /// When it was linked to a user known before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked_at: Option<Timestamp>,
+    /// What the channel wants remembered of the person's last message, to answer it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
 }
 
 impl Client {
     /// Whether this is the identity at an address.
     pub fn is_at(&self, integration: &Id<Integration>, address: &str) -> bool {
-        self.integration == *integration && self.address == address
+        self.integration == *integration && self.addresses().any(|known| known == address)
+    }
+
+    /// The address and its aliases.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.address).chain(&self.aliases).map(String::as_str)
     }
 }
 

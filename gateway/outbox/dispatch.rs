@@ -50,17 +50,15 @@ impl Outbox {
         route: Route<'_>,
         delivery: &Id<Delivery>,
     ) -> Result<Progress, CoreError> {
-        let (part, message) = match self.core.begin(route, delivery, claim.job.attempt).await? {
+        let hook_url = self.channels.hook_url(route.integration);
+        let (part, message) = match self.core.begin(route, delivery, claim.job.attempt, &hook_url).await? {
             Begin::Settle(settlement, batch) => match self.settle(claim, settlement, batch).await {
                 Ok(()) => return Ok(Progress::Settled),
                 // Something moved meanwhile: look again.
                 Err(StoreError::Conflict(_)) => return Ok(Progress::NextPiece),
                 Err(error) => return Err(error.into()),
             },
-            Begin::Call { part, reference, destination, body } => {
-                let hook_url = self.channels.hook_url(route.integration);
-                (part, OutboundMessage { reference, destination, body, hook_url })
-            }
+            Begin::Call { part, message } => (part, message),
         };
         let result = self.call(claim, route, &message).await;
         match &result {

@@ -79,6 +79,14 @@ struct WriteRequest {
     #[serde(default)]
     media: Vec<Media>,
     #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    payload: Option<String>,
+    #[serde(default)]
+    answers: Option<String>,
+    #[serde(default)]
     provider_id: Option<String>,
     #[serde(default)]
     signature: Signature,
@@ -100,6 +108,10 @@ async fn write(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
             from: asked.from,
             text: asked.text.unwrap_or_default(),
             media: asked.media,
+            name: asked.name,
+            subject: asked.subject,
+            payload: asked.payload,
+            answers: asked.answers,
         })
     });
     let hook = provider.written(&written, asked.signature)?;

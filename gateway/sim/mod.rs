@@ -5,6 +5,7 @@
 //! knows nothing of the gateway but what an [`Account`] says.
 
 mod control;
+mod files;
 mod inbox;
 mod kept;
 mod outbox;
@@ -107,6 +108,7 @@ fn router(sim: &Arc<Sim>) -> Router {
         .route("/", get(|| async { include_str!("README.md") }))
         .merge(inbox::routes())
         .merge(control::routes())
+        .merge(files::routes())
         .fallback(no_such_call)
         .method_not_allowed_fallback(no_such_call)
         .with_state(Arc::clone(sim));

@@ -51,6 +51,8 @@ pub(super) struct Draft {
     pub(super) from: String,
     pub(super) text: String,
     pub(super) media: Vec<String>,
+    /// The send as the provider was asked for it, where that is more than text and media say; null elsewhere.
+    pub(super) request: Value,
     /// The gateway's own id of it, where the provider echoes one.
     pub(super) reference: Option<String>,
     /// Where its receipts go, where a send says so.
@@ -116,6 +118,7 @@ impl Sent {
             "from": draft.from,
             "text": draft.text,
             "media": draft.media,
+            "request": draft.request,
             "providerId": draft.provider_id,
             "reference": draft.reference,
             "status": self.progress().acknowledged,

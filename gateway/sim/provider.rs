@@ -64,6 +64,14 @@ pub(super) struct Written {
     pub(super) from: String,
     pub(super) text: String,
     pub(super) media: Vec<Media>,
+    /// What the person calls themselves, where the provider passes that on.
+    pub(super) name: Option<String>,
+    /// The subject line, where the provider has one.
+    pub(super) subject: Option<String>,
+    /// What the button or quick reply carries that the person pressed; the text is its label then.
+    pub(super) payload: Option<String>,
+    /// The provider's id of the message they answer, where they quote one.
+    pub(super) answers: Option<String>,
 }
 
 /// A file that came along.

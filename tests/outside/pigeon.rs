@@ -6,22 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use heliograph_connectors::channel::{
     Accepted, Body, Capabilities, Channel, ChannelError, Code, Confirmations, Connected, Content,
-    Destination, Egress, Fate, Forged, InboundEvent, InvalidDestination, Malformed, OutboundMessage, Person,
+    Destination, Egress, Fate, Forged, InboundEvent, InboundMessage, InvalidDestination, Malformed, OutboundMessage, Person,
     Problem, Rate, RawWebhook, Reach, Receipt, Secret, Settings, Stage, Verified, signature, text,
 };
 use serde_json::{Value, json};
 
 static CAPABILITIES: Capabilities = Capabilities {
-    kind: "pigeon",
-    word: "Pigeon",
-    destination_key: "loft",
     reach: Reach::User,
     echoes_reference: true,
-    native: &["text"],
-    schema: None,
     confirmations: Confirmations { immediate: true, user_activity: true, prompt: false },
     rate: Rate { per_second: 2.0, burst: 4, pause: Duration::from_secs(30) },
-    concurrency: 4,
+    ..Capabilities::of("pigeon", "Pigeon", "loft")
 };
 
 /// The most a pigeon carries, in characters.
@@ -78,12 +73,10 @@ impl Channel for Pigeon {
                 stage: Stage::Delivered,
                 status: "landed".into(),
             }),
-            (Some("note"), Some(provider_id), Some(address)) => InboundEvent::Message {
-                provider_id,
-                from: Person { address, display_name: None, raw: Value::Null },
-                content: Content::text(word("note").unwrap_or_default()),
-                at: None,
-            },
+            (Some("note"), Some(provider_id), Some(address)) => {
+                let note = Content::text(word("note").unwrap_or_default());
+                InboundMessage::new(provider_id, Person::at(address), note).into()
+            }
             (kind, ..) => InboundEvent::Unrecognised { kind: kind.unwrap_or("no event").to_owned() },
         }])
     }
@@ -108,7 +101,7 @@ impl Channel for Pigeon {
         let answer = egress.call(request).await?;
         let said: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         match said["flight"].as_str() {
-            Some(flight) => Ok(Accepted { provider_id: Some(flight.to_owned()) }),
+            Some(flight) => Ok(Accepted::under(flight)),
             None => Err(refused(answer.status(), said)),
         }
     }

@@ -21,13 +21,17 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Attempt, Body, Capabilities, Channel, Destination, OutboundMessage, RawWebhook, Settings};
+use super::{
+    Attempt, Body, Capabilities, Channel, Destination, Earlier, Occasion, OutboundMessage, RawWebhook,
+    Settings,
+};
 use crate::Registry;
 
 pub use tape::Tape;
 
 /// What makes a folder a case: the file that says what happens to the channel.
-const STIMULI: [&str; 4] = ["hook.http", "message.json", "attempt.json", "connect.txt"];
+const STIMULI: [&str; 6] =
+    ["hook.http", "message.json", "attempt.json", "fetch.json", "profile.json", "connect.txt"];
 /// What may be expected of a case: exactly one of these.
 const RESULTS: [&str; 4] = ["events.json", "refused.txt", "reply.txt", "outcome.json"];
 
@@ -207,6 +211,10 @@ fn play_calls(
     let outcome = match stimulus {
         "message.json" => at_once(send(&*channel, setting, json_file(&path)?, &tape))?,
         "attempt.json" => at_once(reconcile(&*channel, json_file(&path)?, &tape))?,
+        "fetch.json" => report::fetched(&at_once(channel.fetch(&json_file::<Held>(&path)?.media, &tape))?),
+        "profile.json" => {
+            report::profile(&at_once(channel.profile(&json_file::<Whom>(&path)?.address, &tape))?)
+        }
         _ => report::connected(&at_once(channel.connect(&tape))?),
     };
     let content = pretty(&outcome);
@@ -227,6 +235,26 @@ struct Outgoing {
     destination: String,
     #[serde(flatten)]
     body: Body,
+    #[serde(default = "notification")]
+    occasion: Occasion,
+    #[serde(default = "demo")]
+    app: String,
+    #[serde(default)]
+    author: Option<String>,
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    accepted_at: i64,
+    #[serde(default)]
+    earlier: Option<Earlier>,
+}
+
+fn notification() -> Occasion {
+    Occasion::Notification
+}
+
+fn demo() -> String {
+    "Demo".into()
 }
 
 /// Cuts a message and sends its pieces until one fails. Pieces after the first have references of their own:
@@ -247,7 +275,18 @@ async fn send(channel: &dyn Channel, setting: &Setting, outgoing: Outgoing, tape
             _ => format!("{}-{}", outgoing.reference, index + 1),
         };
         let hook_url = setting.hook_url.clone();
-        let message = OutboundMessage { reference, destination: destination.clone(), body, hook_url };
+        let message = OutboundMessage {
+            reference,
+            destination: destination.clone(),
+            body,
+            hook_url,
+            occasion: outgoing.occasion,
+            app: outgoing.app.clone(),
+            author: outgoing.author.clone(),
+            subject: outgoing.subject.clone(),
+            accepted_at: outgoing.accepted_at,
+            earlier: outgoing.earlier.clone(),
+        };
         match channel.send(&message, tape).await {
             Ok(answer) => accepted.push(answer),
             Err(error) => return report::outcome(&accepted, Some(&error)),
@@ -263,6 +302,18 @@ struct Lost {
     reference: String,
     destination: String,
     started_at: i64,
+}
+
+/// `fetch.json`: a file that the provider holds.
+#[derive(Debug, Deserialize)]
+struct Held {
+    media: String,
+}
+
+/// `profile.json`: somebody about whom the provider is asked.
+#[derive(Debug, Deserialize)]
+struct Whom {
+    address: String,
 }
 
 async fn reconcile(channel: &dyn Channel, lost: Lost, tape: &Tape) -> Value {

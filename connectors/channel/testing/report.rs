@@ -3,15 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::super::{
-    Accepted, ChannelError, Connected, Content, Fate, InboundEvent, Person, Receipt, Scope, Stage, Verdict,
+    Accepted, ChannelError, Connected, Content, Fate, InboundEvent, InboundMessage, Media, MediaSource,
+    Person, Receipt, Scope, Stage, Verdict, signature,
 };
 
 /// An event, its kind under `event`. What is not there is left out.
 pub(super) fn event(event: &InboundEvent) -> Value {
     let value = match event {
-        InboundEvent::Message { provider_id, from, content, at } => json!({
-            "event": "message", "providerId": provider_id, "from": from, "content": content, "at": at,
-        }),
+        InboundEvent::Message(message) => self::message(message),
         InboundEvent::Postback { provider_id, from, payload } => json!({
             "event": "postback", "providerId": provider_id, "from": from, "payload": payload,
         }),
@@ -32,6 +31,7 @@ pub(super) fn event(event: &InboundEvent) -> Value {
         InboundEvent::Typing { from, started } => {
             json!({"event": "typing", "from": from, "started": started})
         }
+        InboundEvent::Reached { from, up_to } => json!({"event": "reached", "from": from, "upTo": up_to}),
         InboundEvent::Read { from, up_to } => json!({"event": "read", "from": from, "upTo": up_to}),
         InboundEvent::Referral { from, code, details } => {
             json!({"event": "referral", "from": from, "code": code, "details": details})
@@ -41,11 +41,32 @@ pub(super) fn event(event: &InboundEvent) -> Value {
     without_nulls(value)
 }
 
+fn message(message: &InboundMessage) -> Value {
+    let InboundMessage { provider_id, from, content, at, payload, media, thread } = message;
+    let media = media.as_ref().map(|source| match source {
+        MediaSource::Held(name) => json!({"held": name}),
+        MediaSource::Enclosed(media) => json!({"enclosed": file(media)}),
+    });
+    json!({
+        "event": "message", "providerId": provider_id, "from": from, "content": content, "at": at,
+        "payload": payload, "media": media, "thread": thread,
+    })
+}
+
+/// A file: its size and hash stand for its content.
+fn file(media: &Media) -> Value {
+    without_nulls(json!({
+        "size": media.bytes.len(), "sha256": hex::encode(signature::sha256(&media.bytes)),
+        "mediaType": media.media_type, "name": media.name,
+    }))
+}
+
 /// An event as a line for people.
 pub(super) fn sentence(event: &InboundEvent) -> String {
     let by = |from: &Person| from.address.clone();
     let sentence = match event {
-        InboundEvent::Message { provider_id, from, content, .. } => {
+        InboundEvent::Message(message) => {
+            let InboundMessage { provider_id, from, content, .. } = &**message;
             format!("message {provider_id} from {}: {}", by(from), gist(content))
         }
         InboundEvent::Postback { from, payload, .. } => format!("{} pressed `{payload}`", by(from)),
@@ -54,6 +75,7 @@ pub(super) fn sentence(event: &InboundEvent) -> String {
         InboundEvent::OptIn { from } => format!("{} wants messages again", by(from)),
         InboundEvent::Typing { from, started: true } => format!("{} is typing", by(from)),
         InboundEvent::Typing { from, started: false } => format!("{} stopped typing", by(from)),
+        InboundEvent::Reached { from, up_to } => format!("{} was reached up to {up_to}", by(from)),
         InboundEvent::Read { from, up_to } => format!("{} has read everything up to {up_to}", by(from)),
         InboundEvent::Referral { from, code, .. } => format!("{} came through `{code}`", by(from)),
         InboundEvent::Unrecognised { kind } => format!("unrecognised: {kind}"),
@@ -85,7 +107,26 @@ fn gist(content: &Content) -> String {
 /// What became of a message's pieces: the ids of those accepted, and the error that ended it.
 pub(super) fn outcome(accepted: &[Accepted], error: Option<&ChannelError>) -> Value {
     let ids: Vec<_> = accepted.iter().map(|accepted| &accepted.provider_id).collect();
-    without_nulls(json!({"accepted": ids, "error": error.map(error_object)}))
+    let mut aliases: Vec<_> = accepted.iter().flat_map(|accepted| &accepted.aliases).collect();
+    aliases.dedup();
+    let aliases = (!aliases.is_empty()).then_some(aliases);
+    without_nulls(json!({"accepted": ids, "aliases": aliases, "error": error.map(error_object)}))
+}
+
+/// The file a provider held.
+pub(super) fn fetched(answer: &Result<Media, ChannelError>) -> Value {
+    match answer {
+        Ok(media) => json!({"fetched": file(media)}),
+        Err(error) => json!({"error": error_object(error)}),
+    }
+}
+
+/// What a provider knows about a person.
+pub(super) fn profile(answer: &Result<Option<Person>, ChannelError>) -> Value {
+    match answer {
+        Ok(person) => json!({"profile": person}),
+        Err(error) => json!({"error": error_object(error)}),
+    }
 }
 
 /// What the provider said about the integration.

@@ -87,6 +87,10 @@ impl Egress for Tape {
             None => Err(EgressError::NotSent(format!("the tape has no answer {}", calls.len()))),
         }
     }
+
+    async fn download(&self, request: Request) -> Result<Response, EgressError> {
+        self.call(request).await
+    }
 }
 
 /// One line per exchange, without headers: they hold credentials.

@@ -141,6 +141,7 @@ impl Order {
             to: self.to.unwrap_or_default(),
             text: self.body.unwrap_or_default(),
             media: self.media,
+            request: serde_json::Value::Null,
             reference,
             callback: self.callback,
             status: if self.service.is_some() { "accepted" } else { "queued" },
