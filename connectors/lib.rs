@@ -2,6 +2,8 @@
 #![doc = include_str!("README.md")]
 
 pub mod channel;
+#[cfg(any(feature = "messenger", feature = "whatsapp"))]
+mod meta;
 pub mod registry;
 
 #[cfg(feature = "twilio")]
