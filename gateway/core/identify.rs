@@ -8,7 +8,7 @@ use crate::store::{Batch, StoreError, Versioned};
 
 use super::records::{ExternalId, Linked, address_id, referred, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Thing};
+use super::{Core, CoreError, Route, Thing};
 
 /// Addresses under which one identity is known beside its own: a number's spellings and a provider's id.
 const ALIASES_MAX: usize = 8;
@@ -142,6 +142,12 @@ impl Core {
             Sighting::Known { known, .. } => Ok(Some(*known)),
             Sighting::Nobody { .. } => Ok(None),
         }
+    }
+
+    /// Whether nobody is linked to any of a person's addresses.
+    pub async fn is_stranger(&self, route: Route<'_>, person: &Person) -> Result<bool, CoreError> {
+        let scene = Scene::at(route, self.clock.now());
+        Ok(matches!(self.sighted(scene, person).await?, Sighting::Nobody { .. }))
     }
 
     /// Looks for whoever is linked to one of a person's addresses, or to another spelling of the first one. The

@@ -1,6 +1,6 @@
 //! What providers tell us: each event once, whatever they repeat.
 
-use heliograph_connectors::channel::{InboundEvent, InboundMessage, Person, Receipt};
+use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Person, Receipt, Stage};
 use tracing::info;
 
 use crate::model::{
@@ -67,10 +67,13 @@ impl Core {
             InboundEvent::Receipt(receipt) => self.receipt(scene, receipt).await,
             InboundEvent::OptOut { from } => self.opt(scene, from, true).await,
             InboundEvent::OptIn { from } => self.opt(scene, from, false).await,
-            InboundEvent::Typing { .. }
-            | InboundEvent::Reached { .. }
-            | InboundEvent::Read { .. }
-            | InboundEvent::Referral { .. } => {
+            InboundEvent::Reached { from, up_to } => {
+                self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Delivered).await
+            }
+            InboundEvent::Read { from, up_to } => {
+                self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Read).await
+            }
+            InboundEvent::Typing { .. } | InboundEvent::Referral { .. } => {
                 info!(integration = %scene.integration.id, "activity not passed on");
                 Ok(())
             }
@@ -95,7 +98,8 @@ impl Core {
         self.mark_seen(&mut batch, mark, Expect::Absent);
         let mut known = self.meet(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
-        let message = self.enter(scene, &mut known, said);
+        let content = self.with_own_address(scene, said, &mut batch);
+        let message = self.enter(scene, &mut known, said, content);
         append_message(&mut batch, &message);
         known.save(&mut batch);
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
@@ -140,7 +144,7 @@ impl Core {
     }
 
     /// Makes the message and moves user, client and conversation along.
-    fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &InboundMessage) -> Message {
+    fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &InboundMessage, content: Content) -> Message {
         let user = &mut known.user;
         user.conversation_started = true;
         if let Some(client) =
@@ -172,7 +176,7 @@ impl Core {
                 avatar_url: None,
             },
             received,
-            content: said.content.clone(),
+            content,
             source: Source {
                 kind: scene.integration.kind.clone(),
                 integration: Some(scene.integration.id.clone()),
@@ -232,7 +236,7 @@ impl Core {
     }
 
     /// A provider says what became of a message of ours.
-    async fn receipt(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<(), CoreError> {
+    pub(super) async fn receipt(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<(), CoreError> {
         let app = &scene.tenant.app.id;
         let Some(reference) = self.reference_of(scene, receipt).await? else {
             info!(integration = %scene.integration.id, status = receipt.status, "receipt for an unknown message");
