@@ -201,8 +201,14 @@ fn cut(text: &str) -> Option<String> {
     if Unit::Utf16.measure(text) <= ELEMENT_TEXT_LIMIT {
         return Some(text.to_owned());
     }
-    let start = text::split(text, ELEMENT_TEXT_LIMIT - 1, Unit::Utf16);
-    Some(format!("{}…", start.first()?.trim_end()))
+    let first = |text, limit| text::split(text, limit, Unit::Utf16).first().map_or(0, |piece| piece.len());
+    let mut end = first(text, ELEMENT_TEXT_LIMIT - 1);
+    let left = ELEMENT_TEXT_LIMIT - 1 - Unit::Utf16.measure(&text[..end]);
+    if left > ELEMENT_TEXT_LIMIT / 2 {
+        // The next word alone would fill the rest: better half of it than none.
+        end += first(&text[end..], left);
+    }
+    Some(format!("{}…", text[..end].trim_end()))
 }
 
 /// Sends one piece.
@@ -391,17 +397,6 @@ mod tests {
         serde_json::from_value(value).expect("content")
     }
 
-    fn pieces(value: Value) -> Vec<Value> {
-        let parts = parts(&Body::Content(content(value))).expect("pieces");
-        parts
-            .iter()
-            .map(|part| match part {
-                Body::Content(content) => piece(content).expect("a message"),
-                Body::Native { message, .. } => message.clone(),
-            })
-            .collect()
-    }
-
     #[test]
     fn what_does_not_fit_in_a_button_becomes_a_line() {
         let postback = |label: &str| json!({"_id": "1", "type": "postback", "text": label, "payload": "p"});
@@ -415,17 +410,19 @@ mod tests {
             ),
             (json!([{"_id": "1", "type": "buy", "text": "Pay", "amount": 1, "currency": "cad"}]), "Hi\nPay"),
         ] {
-            let sent = pieces(json!({"type": "text", "text": "Hi", "actions": actions}));
-            assert_eq!(sent, [json!({"text": text})]);
+            let asked = content(json!({"type": "text", "text": "Hi", "actions": actions}));
+            assert_eq!(parts(&Body::Content(asked)), Ok(vec![Body::Content(Content::text(text))]));
         }
     }
 
     #[test]
     fn an_item_is_cut_between_graphemes() {
-        let title = "👩‍🚀".repeat(20);
-        let cut = cut(&title).expect("a title");
-        assert_eq!(cut, format!("{}…", "👩‍🚀".repeat(15)));
-        assert!(Unit::Utf16.measure(&cut) <= ELEMENT_TEXT_LIMIT);
+        for start in ["", "A hat "] {
+            let cut = cut(&format!("{start}{}", "👩‍🚀".repeat(20))).expect("a title");
+            let kept = (ELEMENT_TEXT_LIMIT - 1 - start.len()) / 5;
+            assert_eq!(cut, format!("{start}{}…", "👩‍🚀".repeat(kept)));
+        }
+        assert_eq!(cut(&"word ".repeat(20)), Some(format!("{}word…", "word ".repeat(14))));
     }
 
     proptest! {
