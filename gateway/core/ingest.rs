@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
-use super::identify::{Known, meet, name_of};
+use super::identify::{Known, name_of};
 use super::link::{Answer, answer, declined};
 use super::records::{
     OptedOut, PROVIDER_ID, ProviderId, SEEN, Waiting, address_id, append_message, messages_of, referred, save,
@@ -93,7 +93,7 @@ impl Core {
         }
         let mut batch = Batch::new(app);
         self.mark_seen(&mut batch, mark, Expect::Absent);
-        let mut known = self.writer(scene, &said.from, &mut batch).await?;
+        let mut known = self.meet(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
         let message = self.enter(scene, &mut known, said);
         append_message(&mut batch, &message);
@@ -139,14 +139,6 @@ impl Core {
         Ok(only_an_answer)
     }
 
-    /// Whoever writes from an address: the person linked to it, or somebody new.
-    async fn writer(&self, scene: Scene<'_>, from: &Person, batch: &mut Batch) -> Result<Known, CoreError> {
-        match self.known_as(scene, &from.aliases, &from.address).await? {
-            Some(known) => Ok(known),
-            None => Ok(meet(batch, scene.integration, from, scene.now)),
-        }
-    }
-
     /// Makes the message and moves user, client and conversation along.
     fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &InboundMessage) -> Message {
         let user = &mut known.user;
@@ -156,6 +148,7 @@ impl Core {
         {
             client.status = ClientStatus::Active;
             client.last_seen = Some(scene.now);
+            client.thread = said.thread.clone().or(client.thread.take());
             if !said.from.raw.is_null() {
                 client.raw = said.from.raw.clone();
             }
@@ -227,7 +220,7 @@ impl Core {
         }
         let mut batch = Batch::new(app);
         self.mark_seen(&mut batch, mark, Expect::Absent);
-        let known = self.writer(scene, from, &mut batch).await?;
+        let known = self.meet(scene, from, &mut batch).await?;
         known.save(&mut batch);
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
         let source =

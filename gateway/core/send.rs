@@ -237,6 +237,7 @@ impl Core {
         };
         match result {
             Ok(accepted) => {
+                read.value.aliases.clone_from(&accepted.aliases);
                 let told = read.value.accepted(part, accepted.provider_id.clone(), scene.reach(), scene.now);
                 let more = read.value.state.is_open() && read.value.next_part().is_some();
                 self.moved(scene, read, told, &mut batch).await?;
