@@ -47,7 +47,7 @@ pub(super) fn draft(
         from: line.originator.clone(),
         text,
         media: Vec::new(),
-        request: Value::Object(order),
+        request: Value::Null,
         callback: callback.filter(|_| reference.is_some()),
         reference,
         pool: None,
