@@ -2,8 +2,12 @@
 #![doc = include_str!("README.md")]
 
 pub mod channel;
+#[cfg(any(feature = "messenger", feature = "whatsapp"))]
+mod meta;
 pub mod registry;
 
+#[cfg(feature = "messagebird")]
+pub mod messagebird;
 #[cfg(feature = "twilio")]
 pub mod twilio;
 
