@@ -8,5 +8,7 @@ pub mod registry;
 
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "whatsapp")]
+pub mod whatsapp;
 
 pub use registry::Registry;

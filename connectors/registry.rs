@@ -20,6 +20,8 @@ impl Registry {
         let registry = Registry::default();
         #[cfg(feature = "twilio")]
         let registry = registry.with("twilio", crate::twilio::build);
+        #[cfg(feature = "whatsapp")]
+        let registry = registry.with("whatsapp", crate::whatsapp::build);
         registry
     }
 
