@@ -92,8 +92,10 @@ fn fate(error: &GraphError, answer: &Response) -> Fate {
         130429 => integration(asked.unwrap_or(THROUGHPUT_PAUSE)),
         131048 | 131064 => integration(asked.unwrap_or(QUALITY_PAUSE)),
         4 | 613 | 80007 | 133016 => integration(asked.or_else(|| regained_in(answer)).unwrap_or(CALLS_PAUSE)),
-        // Out of order before they did anything, by Meta's own words.
-        2 | 131000 | 131016 | 131057 | 133004 => Fate::Transient { maybe_sent: false },
+        // The number is being moved, the server is busy: nothing was done.
+        131057 | 133004 => Fate::Transient { maybe_sent: false },
+        // An outage; when the status says that the server broke, it may have broken after it sent.
+        2 | 131000 | 131016 => Fate::Transient { maybe_sent: answer.status().is_server_error() },
         // Says nothing of what was done.
         1 => Fate::Transient { maybe_sent: true },
         known if meaning(known).is_some() => Fate::Permanent,
@@ -177,6 +179,8 @@ mod tests {
         for (status, error, fate) in [
             (200, json!({"code": 131026}), Fate::Permanent),
             (400, json!({"code": 131016}), Fate::Transient { maybe_sent: false }),
+            (500, json!({"code": 131016}), Fate::Transient { maybe_sent: true }),
+            (500, json!({"code": 131057}), Fate::Transient { maybe_sent: false }),
             (500, json!({"code": 131047}), Fate::Permanent),
             (500, json!({"code": 999_999}), Fate::Transient { maybe_sent: true }),
             (400, json!({"code": 999_999, "is_transient": true}), Fate::Transient { maybe_sent: false }),
