@@ -269,6 +269,18 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_may_have_five_megabytes() {
+        let picture: Content =
+            serde_json::from_value(json!({"type": "image", "mediaUrl": "http://example.com/a.png"}))
+                .expect("content");
+        let file = outbound::file_of(&picture).expect("a file");
+        let of_size = |size| Upload::of(&file, &http::Response::new(vec![b'x'; size].into()));
+        assert!(of_size(5 << 20).is_ok());
+        let refused = of_size((5 << 20) + 1).expect_err("refused");
+        assert_eq!(refused.code, crate::channel::Code::PayloadTooLarge);
+    }
+
+    #[test]
     fn a_person_may_have_no_number() {
         for (given, scoped) in [
             ("CA.13491208655302741918", true),
