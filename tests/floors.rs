@@ -16,8 +16,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("channels", &["model", "settings"]),
     ("telemetry", &["config"]),
     ("sim", &[]),
-    ("api", &["model", "core", "wire", "settings", "channels"]),
-    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress"]),
+    ("media", &["model"]),
+    ("api", &["model", "core", "wire", "settings", "channels", "media"]),
+    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "media"]),
     ("config", &["model"]),
 ];
 

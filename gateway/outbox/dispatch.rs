@@ -81,7 +81,7 @@ impl Outbox {
             Some(pace) => pace.open.acquire().await.ok(),
             None => None,
         };
-        route.channel.send(message, &*self.providers.0).await
+        route.channel.send(message, self.media.providers()).await
     }
 
     /// Saves what came of a call. The result is in hand, so this goes on until the store has it.
