@@ -50,7 +50,7 @@ fn interactive(kind: &str, body: &str, action: Value) -> Option<Value> {
 }
 
 /// The id and the label of a button that comes back to us. An id may not begin or end with a space.
-fn button<'a>(action: &'a Action, id_limit: usize, label_limit: usize) -> Option<(String, &'a str)> {
+fn button(action: &Action, id_limit: usize, label_limit: usize) -> Option<(String, &str)> {
     let (id, label) = match action {
         Action::Reply { text, payload, .. } if !payload.starts_with(POSTBACK) => (payload.clone(), text),
         Action::Postback { text, payload, .. } => (format!("{POSTBACK}{payload}"), text),
