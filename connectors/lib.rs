@@ -12,5 +12,7 @@ pub mod messagebird;
 pub mod messenger;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "whatsapp")]
+pub mod whatsapp;
 
 pub use registry::Registry;

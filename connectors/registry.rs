@@ -24,6 +24,8 @@ impl Registry {
         let registry = registry.with("messenger", crate::messenger::build);
         #[cfg(feature = "twilio")]
         let registry = registry.with("twilio", crate::twilio::build);
+        #[cfg(feature = "whatsapp")]
+        let registry = registry.with("whatsapp", crate::whatsapp::build);
         registry
     }
 

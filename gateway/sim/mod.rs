@@ -17,6 +17,7 @@ mod rules;
 mod server;
 mod sms;
 mod twilio;
+mod whatsapp;
 
 #[cfg(test)]
 mod tests;
