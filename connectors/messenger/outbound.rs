@@ -345,6 +345,7 @@ pub(super) fn page_facts(messenger: &Messenger, answer: &Response) -> Result<Con
     if page["name"].is_string() {
         facts.insert("name".into(), page["name"].take());
     }
+    facts.insert("verifyToken".into(), messenger.graph.verify_token().into());
     Ok(Connected { facts })
 }
 

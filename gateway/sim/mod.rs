@@ -8,6 +8,7 @@ mod control;
 mod files;
 mod inbox;
 mod kept;
+mod mailgun;
 mod messagebird;
 mod messenger;
 mod meta;
