@@ -11,7 +11,8 @@ use heliograph_connectors::channel::{Channel, ChannelError, Code, Egress, Fate};
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 
-use crate::model::{Id, MediaFile};
+use crate::core::Core;
+use crate::model::{App, Id, MediaFile};
 
 /// The directory, and the door to the providers.
 pub struct Media {
@@ -64,24 +65,25 @@ impl Media {
         }
     }
 
-    /// Gets a file from its provider and keeps it. Its type, where the provider says.
+    /// Gets a file from its provider and keeps it. What is known about it now.
     pub async fn fetch(
         &self,
+        core: &Core,
+        app: &Id<App>,
         file: &MediaFile,
         channel: &dyn Channel,
-    ) -> Result<Option<String>, ChannelError> {
+    ) -> Result<MediaFile, ChannelError> {
         let gone = || ChannelError::permanent(Code::NotFound, "the file came with a hook and is not here");
         let held = file.held.as_deref().ok_or_else(gone)?;
         let media = channel.fetch(held, &*self.providers).await?;
-        let kept = self.keep(&file.id, &media.bytes).await;
-        kept.map_err(|error| ChannelError {
-            fate: Fate::Transient { maybe_sent: false },
-            code: Code::UncategorizedError,
-            detail: format!("the file could not be kept: {error}"),
-            provider_code: None,
-            underlying: None,
-        })?;
-        Ok(media.media_type)
+        let mut known = file.clone();
+        // Told before the file is there: whoever finds it finds its type.
+        if file.media_type.is_none() && media.media_type.is_some() {
+            known.media_type = media.media_type;
+            core.media_is(app, &known).await.map_err(|error| not_kept(&error))?;
+        }
+        self.keep(&file.id, &media.bytes).await.map_err(|error| not_kept(&error))?;
+        Ok(known)
     }
 
     /// The door to the providers.
@@ -94,6 +96,16 @@ impl Media {
         let id = id.as_str();
         let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_id.then(|| self.dir.join(&id[..2]).join(id))
+    }
+}
+
+fn not_kept(why: &dyn std::error::Error) -> ChannelError {
+    ChannelError {
+        fate: Fate::Transient { maybe_sent: false },
+        code: Code::UncategorizedError,
+        detail: format!("the file could not be kept: {why}"),
+        provider_code: None,
+        underlying: None,
     }
 }
 

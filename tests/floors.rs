@@ -16,7 +16,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("channels", &["model", "settings"]),
     ("telemetry", &["config"]),
     ("sim", &[]),
-    ("media", &["model"]),
+    ("media", &["model", "core"]),
     ("api", &["model", "core", "wire", "settings", "channels", "media"]),
     ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "media"]),
     ("config", &["model"]),

@@ -44,7 +44,7 @@ async fn show(State(api): State<Arc<Api>>, Named(path): Named<MediaPath>) -> Res
     if let Some(found) = found(&api, &file).await? {
         return Ok(found);
     }
-    fetch(&api, &path.app, &file).await?;
+    let file = fetch(&api, &path.app, &file).await?;
     found(&api, &file).await?.ok_or_else(Problem::not_found)
 }
 
@@ -75,13 +75,10 @@ fn is_shown(media_type: &str) -> bool {
 }
 
 /// The file is not here yet: whoever asks first brings it.
-async fn fetch(api: &Api, app: &Id<App>, file: &MediaFile) -> Result<(), Problem> {
+async fn fetch(api: &Api, app: &Id<App>, file: &MediaFile) -> Result<MediaFile, Problem> {
     let channel = api.channels.get(&file.integration).ok_or_else(Problem::not_found)?;
-    match api.media.fetch(file, &*channel).await {
-        Ok(Some(media_type)) if file.media_type.is_none() => {
-            Ok(api.core.media_is(app, file, &media_type).await?)
-        }
-        Ok(_) => Ok(()),
+    match api.media.fetch(&api.core, app, file, &*channel).await {
+        Ok(file) => Ok(file),
         Err(error) if error.fate == Fate::Permanent => {
             info!(media = %file.id, %error, "a file is not to be had");
             Err(Problem::missing("not_found", "The file is no longer at its provider"))

@@ -28,11 +28,10 @@ impl Core {
         Ok(self.store.load::<MediaFile>(app, id.as_str()).await?.map(|read| read.value))
     }
 
-    /// Remembers what its provider says a file's type is.
-    pub async fn media_is(&self, app: &Id<App>, file: &MediaFile, media_type: &str) -> Result<(), CoreError> {
-        let known = MediaFile { media_type: Some(media_type.to_owned()), ..file.clone() };
+    /// Remembers what was learnt about a file.
+    pub async fn media_is(&self, app: &Id<App>, file: &MediaFile) -> Result<(), CoreError> {
         let mut batch = Batch::new(app);
-        batch.put(MediaFile::KIND, known.record_id(), &known, Expect::Anything, None);
+        batch.put(MediaFile::KIND, file.record_id(), file, Expect::Anything, None);
         Ok(self.store.commit(batch).await?)
     }
 

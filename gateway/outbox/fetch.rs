@@ -31,11 +31,7 @@ impl Outbox {
         }
         let again = || self.core.fetch_again(claim.job, &file).map_or(Settlement::Done, Settlement::Again);
         let Some(channel) = self.channels.get(&file.integration) else { return Ok(again()) };
-        match self.media.fetch(&file, &*channel).await {
-            Ok(Some(media_type)) if file.media_type.is_none() => {
-                self.core.media_is(app, &file, &media_type).await?;
-                Ok(Settlement::Done)
-            }
+        match self.media.fetch(&self.core, app, &file, &*channel).await {
             Ok(_) => Ok(Settlement::Done),
             Err(error) if error.fate == Fate::Permanent => {
                 info!(media = %id, %error, "a file is not to be had");

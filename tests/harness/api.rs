@@ -99,7 +99,9 @@ impl Api {
             request = request.header("authorization", authorization);
         }
         // The vendor's client says so on every request, with a body or not.
-        request = request.header("content-type", "application/json");
+        if headers.iter().all(|(name, _)| *name != "content-type") {
+            request = request.header("content-type", "application/json");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -92,6 +92,17 @@ impl Config {
         self.set(path, values.iter().map(|one| Value::from(*one)).collect::<Vec<_>>())
     }
 
+    /// Adds a table to the list at a dotted path.
+    pub(crate) fn push(mut self, path: &str, value: Table) -> Self {
+        let (parents, last) = path.rsplit_once('.').expect("a list within a table");
+        let mut list = Value::Array(Vec::new());
+        if let Some(place) = find(&mut self.table, parents).get_mut(last) {
+            list = place.clone();
+        }
+        list.as_array_mut().expect("a list").push(Value::Table(value));
+        self.set(path, list)
+    }
+
     /// The file's text.
     pub(crate) fn text(&self) -> String {
         toml::to_string(&self.table).expect("a table is TOML")
@@ -100,8 +111,13 @@ impl Config {
 
 fn put(table: &mut Table, path: &str, value: Value) {
     let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
+    find(table, parents).insert(last.to_owned(), value);
+}
+
+/// The table at a dotted path, made where there is none.
+fn find<'a>(table: &'a mut Table, path: &str) -> &'a mut Table {
     let mut place = table;
-    let mut words = parents.split('.').filter(|word| !word.is_empty()).peekable();
+    let mut words = path.split('.').filter(|word| !word.is_empty()).peekable();
     while let Some(word) = words.next() {
         let next = place.entry(word).or_insert_with(|| Value::Table(Table::new()));
         let next = match words.peek().and_then(|word| word.parse::<usize>().ok()) {
@@ -113,7 +129,7 @@ fn put(table: &mut Table, path: &str, value: Value) {
         };
         place = next.as_table_mut().unwrap_or_else(|| panic!("{path}: {word} is no table"));
     }
-    place.insert(last.to_owned(), value);
+    place
 }
 
 #[test]

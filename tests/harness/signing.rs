@@ -37,7 +37,8 @@ fn encoded(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+/// HMAC-SHA256, with which Meta and Mailgun sign.
+pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
     mac.update(message);
     mac.finalize().into_bytes().to_vec()

@@ -48,7 +48,12 @@ impl Simulator {
     /// `POST /control/write` with any fields, on the Twilio integration. Answers `{providerId, status}`.
     pub(crate) async fn tell(&self, mut fields: Value) -> Value {
         fields["integrationId"] = json!(TWILIO);
-        self.api.post("/control/write", &fields).await.expect(200)
+        self.control("/control/write", &fields).await
+    }
+
+    /// Any control call; answers what it says.
+    pub(crate) async fn control(&self, path: &str, body: &Value) -> Value {
+        self.api.post(path, body).await.expect(200)
     }
 
     /// One more receipt. Answers the status the gateway gave.
