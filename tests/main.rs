@@ -8,6 +8,7 @@ mod auth;
 mod check;
 mod converse;
 mod crash;
+mod demo;
 mod failure;
 mod hooks;
 mod link;
