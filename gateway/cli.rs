@@ -121,11 +121,10 @@ fn parse(text: &str, registry: &Registry) -> Result<Config, String> {
 fn demonstrate(registry: Registry) -> Result<(), String> {
     telemetry::start(LogFormat::Text, DEMO_LOGGED);
     let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
-    let rows = demo::rows(|kind| registry.get(kind).is_some());
-    let mut config = parse(&demo::config(&rows), &registry)?;
+    let mut config = parse(&demo::config(), &registry)?;
     config.store.url = format!("embedded:{}", folder.path().display());
     run::visited(config, registry, async |at| {
-        demo::play(&rows, &at.api, &at.admin, at.sim.as_deref().unwrap_or_default()).await
+        demo::play(&at.api, &at.admin, at.sim.as_deref().unwrap_or_default()).await
     })
 }
 

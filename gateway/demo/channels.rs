@@ -5,7 +5,7 @@ pub(super) type Stage = (&'static str, Option<bool>);
 
 /// One channel: how it is configured, who is reached through it, and how far it reports.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(super) struct Row {
     /// The channel's type.
     pub(super) kind: &'static str,
     /// The integration's id.
