@@ -7,9 +7,18 @@ use clap::{Parser, Subcommand};
 use heliograph_connectors::Registry;
 use heliograph_connectors::channel::testing;
 
-use crate::config::{Config, Known, LogFormat};
+use crate::config::{Config, Known};
 use crate::wire::v1;
+#[cfg(feature = "sim")]
+use crate::{config::LogFormat, demo};
 use crate::{run, telemetry};
+
+/// What is logged unless `HELIOGRAPH_LOG` says otherwise.
+const LOGGED: &str = "info";
+
+/// The same for the demo. That it runs on a simulator is no news there.
+#[cfg(feature = "sim")]
+const DEMO_LOGGED: &str = "warn,heliograph::run=error";
 
 /// A channel connector gateway and notification service.
 #[derive(Debug, Parser)]
@@ -30,6 +39,9 @@ enum Command {
     /// Run the provider simulator alone, for the integrations of a configuration.
     #[cfg(feature = "sim")]
     Sim(File),
+    /// Show a notification on each channel and all that follows, on the simulator.
+    #[cfg(feature = "sim")]
+    Demo,
     /// Play recorded provider traffic through its connector and say what it means.
     Replay {
         /// Fixture folders, or folders of such.
@@ -65,9 +77,11 @@ pub fn cli(registry: Registry) -> ExitCode {
         }
         #[cfg(feature = "sim")]
         Command::Sim(file) => {
-            telemetry::start(LogFormat::Text);
+            telemetry::start(LogFormat::Text, LOGGED);
             read(&file.config, &registry).and_then(|config| run::simulate(config, registry))
         }
+        #[cfg(feature = "sim")]
+        Command::Demo => demonstrate(registry),
         Command::Replay { paths } => replay(&paths, &registry),
     };
     match done {
@@ -81,7 +95,7 @@ pub fn cli(registry: Registry) -> ExitCode {
 
 fn serve(path: &Path, registry: Registry, no_sim: bool) -> Result<(), String> {
     let mut config = read(path, &registry)?;
-    telemetry::start(config.log);
+    telemetry::start(config.log, LOGGED);
     if no_sim || cfg!(not(feature = "sim")) {
         config.sim = None;
     }
@@ -91,10 +105,26 @@ fn serve(path: &Path, registry: Registry, no_sim: bool) -> Result<(), String> {
 /// Reads a configuration file; the error lists every problem.
 pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Config, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    parse(&text, registry)
+}
+
+fn parse(text: &str, registry: &Registry) -> Result<Config, String> {
     let env = |name: &str| std::env::var(name).ok();
-    Config::parse(&text, &env, Known { registry, triggers: v1::TRIGGERS }).map_err(|problems| {
+    Config::parse(text, &env, Known { registry, triggers: v1::TRIGGERS }).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         lines.join("\n")
+    })
+}
+
+/// A gateway, the simulator and a webhook's receiver for as long as the demo takes, with a store that goes with it.
+#[cfg(feature = "sim")]
+fn demonstrate(registry: Registry) -> Result<(), String> {
+    telemetry::start(LogFormat::Text, DEMO_LOGGED);
+    let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    let mut config = parse(&demo::config(), &registry)?;
+    config.store.url = format!("embedded:{}", folder.path().display());
+    run::visited(config, registry, async |at| {
+        demo::play(&at.api, &at.admin, at.sim.as_deref().unwrap_or_default()).await
     })
 }
 

@@ -5,6 +5,8 @@ pub mod channels;
 mod cli;
 pub mod config;
 pub mod core;
+#[cfg(feature = "sim")]
+mod demo;
 pub mod egress;
 pub mod media;
 pub mod model;

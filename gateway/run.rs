@@ -1,5 +1,6 @@
 //! Putting the gateway together, running it, and taking it down without losing anything.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,15 +46,55 @@ struct Gateway {
     lasting: JoinSet<()>,
     stop_lasting: CancellationToken,
     drain: Duration,
-    ready_line: String,
+    addresses: Addresses,
+}
+
+/// Where a gateway listens, as URLs.
+pub(crate) struct Addresses {
+    pub(crate) api: String,
+    pub(crate) admin: String,
+    /// The simulator, when there is one.
+    pub(crate) sim: Option<String>,
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "api={} admin={}", self.api, self.admin)?;
+        match &self.sim {
+            Some(sim) => write!(f, " sim={sim}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn serve(config: Config, path: PathBuf, registry: Registry) -> Result<(), String> {
     runtime()?.block_on(async {
         let mut gateway = Gateway::start(config, registry.clone()).await?;
-        println!("{}", gateway.ready_line);
+        println!("ready {}", gateway.addresses);
         gateway.until_stopped(path, registry).await
+    })
+}
+
+/// Runs a gateway for a visit: until that is over, or until SIGTERM or SIGINT.
+#[cfg(feature = "sim")]
+pub(crate) fn visited(
+    config: Config,
+    registry: Registry,
+    visit: impl AsyncFnOnce(&Addresses) -> Result<(), String>,
+) -> Result<(), String> {
+    runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let mut gateway = Gateway::start(config, registry).await?;
+        let ended = tokio::select! {
+            ended = visit(&gateway.addresses) => ended,
+            () = signals.stop() => Err("stopped".into()),
+            error = first_failure(&mut gateway.tasks, &mut gateway.lasting) => {
+                Err(format!("a part of the gateway failed: {error}"))
+            }
+        };
+        gateway.finish(&mut signals).await;
+        ended
     })
 }
 
@@ -76,10 +117,8 @@ impl Gateway {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
-        let mut ready_line = format!("ready api={api_url} admin={admin_url}");
         if let Some((_, sim_url)) = &sim {
             warn!(url = sim_url, "a provider simulator is configured: messages reach nobody");
-            ready_line.push_str(&format!(" sim={sim_url}"));
             use_simulator(&mut config, &registry, sim_url);
         }
         warn_of_unused(&config);
@@ -89,9 +128,11 @@ impl Gateway {
         let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
         let settings = Settings::open(store.clone(), clock.clone(), declared).await;
         let settings = Arc::new(settings.map_err(|error| error.to_string())?);
+        let sim_url = sim.as_ref().map(|(_, url)| url.clone());
+        let addresses = Addresses { api: api_url, admin: admin_url, sim: sim_url };
         let public_url = match config.server.public_url.clone() {
             Some(url) => url,
-            None => Url::parse(&api_url).map_err(|error| error.to_string())?,
+            None => Url::parse(&addresses.api).map_err(|error| error.to_string())?,
         };
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
@@ -122,18 +163,7 @@ impl Gateway {
         tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));
         lasting.spawn(server::serve(admin, api::admin_router(api), stop_lasting.clone()));
         let drain = config.server.drain;
-        Ok(Gateway {
-            store,
-            settings,
-            channels,
-            ready,
-            stop,
-            tasks,
-            lasting,
-            stop_lasting,
-            drain,
-            ready_line,
-        })
+        Ok(Gateway { store, settings, channels, ready, stop, tasks, lasting, stop_lasting, drain, addresses })
     }
 
     /// Serves, follows the configuration file, and ends in order.

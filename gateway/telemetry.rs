@@ -4,9 +4,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// Starts logging. A second call changes nothing.
-pub(crate) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("HELIOGRAPH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Starts logging, with this filter unless the environment has one. A second call changes nothing.
+pub(crate) fn start(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::try_from_env("HELIOGRAPH_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => lines.with_ansi(false).try_init(),

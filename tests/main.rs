@@ -9,6 +9,7 @@ mod channels;
 mod check;
 mod converse;
 mod crash;
+mod demo;
 mod failure;
 mod hooks;
 mod link;

@@ -151,7 +151,9 @@ fn is_there(target: &str, name: &str) -> bool {
             source("tests/stores.rs").contains(&format!("{engine}::")) && texts.iter().any(is_case)
         }
         ("client", _) => source("tests/clients/smooch_core.test.mjs").contains(&format!("test('{name}'")),
-        ("outside", [_]) => source("tests/outside/tapes.rs").contains(&format!("#[test]\n{function}")),
+        ("outside", [_]) => ["tapes", "demo"].iter().any(|file| {
+            source(&format!("tests/outside/{file}.rs")).contains(&format!("#[test]\n{function}"))
+        }),
         _ => false,
     }
 }
