@@ -8,6 +8,7 @@ pub mod core;
 pub mod egress;
 pub mod model;
 pub mod outbox;
+pub mod recorder;
 mod run;
 pub mod server;
 pub mod settings;

@@ -23,12 +23,16 @@ use crate::egress::{ProviderEgress, WebhookEgress};
 use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
 use crate::outbox::{Announcing, Outbox};
+use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
 use crate::store::{self, Store};
 use crate::{cli, server, wire};
 
 /// How often the configuration file is looked at for changes.
 const FILE_WATCH: Duration = Duration::from_secs(2);
+
+/// How long the last tapes may take to be written.
+const RECORDING_DRAIN: Duration = Duration::from_secs(5);
 
 /// A gateway put together and listening.
 struct Gateway {
@@ -44,13 +48,20 @@ struct Gateway {
     lasting: JoinSet<()>,
     stop_lasting: CancellationToken,
     drain: Duration,
+    /// What writes down the providers' traffic; it ends when nobody is left to tell it anything.
+    recording: JoinSet<()>,
     ready_line: String,
 }
 
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn serve(config: Config, path: PathBuf, registry: Registry) -> Result<(), String> {
+pub(crate) fn serve(
+    config: Config,
+    path: PathBuf,
+    registry: Registry,
+    record: Option<PathBuf>,
+) -> Result<(), String> {
     runtime()?.block_on(async {
-        let mut gateway = Gateway::start(config, registry.clone()).await?;
+        let mut gateway = Gateway::start(config, registry.clone(), record).await?;
         println!("{}", gateway.ready_line);
         gateway.until_stopped(path, registry).await
     })
@@ -68,7 +79,11 @@ async fn bind(address: std::net::SocketAddr) -> Result<(TcpListener, String), St
 }
 
 impl Gateway {
-    async fn start(mut config: Config, registry: Registry) -> Result<Gateway, String> {
+    async fn start(
+        mut config: Config,
+        registry: Registry,
+        record: Option<PathBuf>,
+    ) -> Result<Gateway, String> {
         let (public, api_url) = bind(config.server.listen).await?;
         let (admin, admin_url) = bind(config.server.admin).await?;
         let sim = match config.sim {
@@ -92,6 +107,8 @@ impl Gateway {
             Some(url) => url,
             None => Url::parse(&api_url).map_err(|error| error.to_string())?,
         };
+        let mut recording = JoinSet::new();
+        let recorder = recorder(record, &config, &registry, &mut recording)?;
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
         let core = Core::new(store.clone(), clock, policy(&config), wire::subscribes);
@@ -104,7 +121,7 @@ impl Gateway {
             let accounts = integrations.map(|integration| account(integration, &channels)).collect();
             lasting.spawn(simulator(listener, accounts, stop_lasting.clone()));
         }
-        let outbox = outbox(&config, &store, &core, &settings, &channels, &stop)?;
+        let outbox = outbox(&config, &store, &core, &settings, &channels, &recorder, &stop)?;
         for queue in store.queues() {
             tasks.spawn(outbox.clone().work(queue));
         }
@@ -113,6 +130,7 @@ impl Gateway {
             core,
             settings: settings.clone(),
             channels: channels.clone(),
+            recorder,
             limits: BodyLimits { api: config.server.api_body, hook: config.server.hook_body },
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         });
@@ -129,6 +147,7 @@ impl Gateway {
             lasting,
             stop_lasting,
             drain,
+            recording,
             ready_line,
         })
     }
@@ -194,6 +213,12 @@ impl Gateway {
         self.stop_lasting.cancel();
         self.tasks.abort_all();
         self.lasting.abort_all();
+        self.tasks.shutdown().await;
+        self.lasting.shutdown().await;
+        let written = async { while self.recording.join_next().await.is_some() {} };
+        if tokio::time::timeout(RECORDING_DRAIN, written).await.is_err() {
+            warn!("the recording was cut short");
+        }
         self.store.close().await;
     }
 }
@@ -284,6 +309,7 @@ fn outbox(
     core: &Core,
     settings: &Arc<Settings>,
     channels: &Arc<Channels>,
+    recorder: &Option<Arc<Recorder>>,
     stop: &CancellationToken,
 ) -> Result<Arc<Outbox>, String> {
     let providers = ProviderEgress::new(config.egress_allow.clone()).map_err(|error| error.to_string())?;
@@ -295,9 +321,24 @@ fn outbox(
         channels.clone(),
         Box::new(providers),
         webhooks.map_err(|error| error.to_string())?,
+        recorder.clone(),
         Announcing { schedule: config.webhooks.schedule.clone(), strict: config.webhooks.strict },
         stop.clone(),
     )))
+}
+
+/// Begins to record, when asked to.
+fn recorder(
+    folder: Option<PathBuf>,
+    config: &Config,
+    registry: &Registry,
+    recording: &mut JoinSet<()>,
+) -> Result<Option<Arc<Recorder>>, String> {
+    let Some(folder) = folder else { return Ok(None) };
+    warn!(folder = %folder.display(), "what providers say is written down, with what is private replaced");
+    let (recorder, writer) = recorder::open(folder, registry.clone(), config.providers.clone())?;
+    recording.spawn_blocking(move || writer.run());
+    Ok(Some(Arc::new(recorder)))
 }
 
 /// Builds the channels of all integrations anew.

@@ -15,9 +15,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("egress", &["model"]),
     ("channels", &["model", "settings"]),
     ("telemetry", &["config"]),
+    ("recorder", &["model"]),
     ("sim", &[]),
-    ("api", &["model", "core", "wire", "settings", "channels"]),
-    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress"]),
+    ("api", &["model", "core", "wire", "settings", "channels", "recorder"]),
+    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "recorder"]),
     ("config", &["model"]),
 ];
 

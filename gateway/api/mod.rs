@@ -27,6 +27,7 @@ use heliograph_connectors::channel::Channel;
 use crate::channels::Channels;
 use crate::core::{Core, Route};
 use crate::model::{Integration, Tenant};
+use crate::recorder::Recorder;
 use crate::settings::Settings;
 
 use problem::Problem;
@@ -39,6 +40,8 @@ pub struct Api {
     pub settings: Arc<Settings>,
     /// The live channels.
     pub channels: Arc<Channels>,
+    /// Who writes down what providers tell, when somebody does.
+    pub recorder: Option<Arc<Recorder>>,
     /// How big bodies may be.
     pub limits: BodyLimits,
     /// Whether traffic is wanted: false while draining.

@@ -152,6 +152,7 @@ async fn api() -> Arc<Api> {
         core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes),
         settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
+        recorder: None,
         limits: BodyLimits { api: 1_000, hook: 2_000 },
         ready: Arc::new(|| true),
     })

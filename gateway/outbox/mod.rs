@@ -17,6 +17,7 @@ use crate::channels::Channels;
 use crate::core::Core;
 use crate::egress::WebhookEgress;
 use crate::model::{Id, Integration, Timestamp, Webhook};
+use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 
@@ -43,6 +44,7 @@ pub struct Outbox {
     channels: Arc<Channels>,
     providers: Arc<ProviderDoor>,
     webhooks: WebhookEgress,
+    recorder: Option<Arc<Recorder>>,
     announcing: Announcing,
     paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
     /// Posts open at each webhook's receiver.
@@ -95,6 +97,7 @@ impl Outbox {
         channels: Arc<Channels>,
         providers: Box<dyn Egress>,
         webhooks: WebhookEgress,
+        recorder: Option<Arc<Recorder>>,
         announcing: Announcing,
         stop: CancellationToken,
     ) -> Outbox {
@@ -105,6 +108,7 @@ impl Outbox {
             channels,
             providers: Arc::new(ProviderDoor(providers)),
             webhooks,
+            recorder,
             announcing,
             paces: Mutex::default(),
             posts: Mutex::default(),
