@@ -6,6 +6,7 @@ mod cli;
 pub mod config;
 pub mod core;
 pub mod egress;
+pub mod media;
 pub mod model;
 pub mod outbox;
 pub mod recorder;

@@ -19,6 +19,7 @@ use crate::channels::Channels;
 use crate::config::Config;
 use crate::core::{Core, Policy};
 use crate::egress::{ProviderEgress, WebhookEgress};
+use crate::media::Media;
 #[cfg(feature = "sim")]
 use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
@@ -111,7 +112,8 @@ impl Gateway {
         let recorder = recorder(record, &config, &registry, &mut recording)?;
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
-        let core = Core::new(store.clone(), clock, policy(&config), wire::subscribes);
+        let core = Core::new(store.clone(), clock, policy(&config, &channels), wire::subscribes);
+        let media = open_media(&config)?;
         let (stop, stop_lasting) = (CancellationToken::new(), CancellationToken::new());
         let ready = Arc::new(AtomicBool::new(true));
         let (mut tasks, mut lasting) = (JoinSet::new(), JoinSet::new());
@@ -121,7 +123,7 @@ impl Gateway {
             let accounts = integrations.map(|integration| account(integration, &channels)).collect();
             lasting.spawn(simulator(listener, accounts, stop_lasting.clone()));
         }
-        let outbox = outbox(&config, &store, &core, &settings, &channels, &recorder, &stop)?;
+        let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &recorder, &stop)?;
         for queue in store.queues() {
             tasks.spawn(outbox.clone().work(queue));
         }
@@ -131,7 +133,8 @@ impl Gateway {
             settings: settings.clone(),
             channels: channels.clone(),
             recorder,
-            limits: BodyLimits { api: config.server.api_body, hook: config.server.hook_body },
+            media,
+            limits: body_limits(&config),
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         });
         tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));
@@ -291,7 +294,31 @@ fn warn_of_unused(config: &Config) {
     }
 }
 
-fn policy(config: &Config) -> Policy {
+fn body_limits(config: &Config) -> BodyLimits {
+    let server = &config.server;
+    BodyLimits { api: server.api_body, hook: server.hook_body, mail_hook: server.mailgun_hook_body }
+}
+
+fn open_media(config: &Config) -> Result<Arc<Media>, String> {
+    let providers = ProviderEgress::new(config.egress_allow.clone()).map_err(|error| error.to_string())?;
+    let dir = config.media_dir.clone().unwrap_or_else(|| media_beside(&config.store.url));
+    let media = Media::open(dir.clone(), Arc::new(providers));
+    Ok(Arc::new(media.map_err(|error| format!("{}: {error}", dir.display()))?))
+}
+
+/// Where files are kept when the operator names no place. On Redis that is this machine's own disk, which a
+/// gateway alone can do with and several cannot.
+fn media_beside(store: &str) -> PathBuf {
+    match store.strip_prefix("embedded:").filter(|place| !place.starts_with(':')) {
+        Some(place) => PathBuf::from(place).join("media"),
+        None => {
+            warn!("media.dir is not set: files are kept in ./data/media, where no other gateway sees them");
+            PathBuf::from("data/media")
+        }
+    }
+}
+
+fn policy(config: &Config, channels: &Channels) -> Policy {
     Policy {
         retry: config.send.retry.clone(),
         expires_after: config.send.expires_after,
@@ -300,6 +327,7 @@ fn policy(config: &Config) -> Policy {
         keep_dedupe: config.retention.dedupe,
         keep_dead_letters: config.retention.dead_letters,
         links_expire_after: config.links_expire_after,
+        public_base: channels.public_base().to_owned(),
     }
 }
 
@@ -309,17 +337,17 @@ fn outbox(
     core: &Core,
     settings: &Arc<Settings>,
     channels: &Arc<Channels>,
+    media: &Arc<Media>,
     recorder: &Option<Arc<Recorder>>,
     stop: &CancellationToken,
 ) -> Result<Arc<Outbox>, String> {
-    let providers = ProviderEgress::new(config.egress_allow.clone()).map_err(|error| error.to_string())?;
     let webhooks = WebhookEgress::new(config.egress_allow.clone(), config.webhooks.timeout);
     Ok(Arc::new(Outbox::new(
         store.clone(),
         core.clone(),
         settings.clone(),
         channels.clone(),
-        Box::new(providers),
+        media.clone(),
         webhooks.map_err(|error| error.to_string())?,
         recorder.clone(),
         Announcing { schedule: config.webhooks.schedule.clone(), strict: config.webhooks.strict },

@@ -17,8 +17,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("recorder", &["model"]),
     ("sim", &[]),
-    ("api", &["model", "core", "wire", "settings", "channels", "recorder"]),
-    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "recorder"]),
+    ("media", &["model"]),
+    ("api", &["model", "core", "wire", "settings", "channels", "media", "recorder"]),
+    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "media", "recorder"]),
     ("config", &["model"]),
 ];
 

@@ -1,22 +1,31 @@
 //! Providers calling us. Nothing is believed before it is proven, nothing answered before it is stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use heliograph_connectors::channel::{Channel, InboundEvent, RawWebhook, Reply};
+use heliograph_connectors::channel::{Channel, InboundEvent, MediaSource, RawWebhook, Reply};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::model::{Id, Integration, Tenant};
+use crate::core::Route;
+use crate::model::{Id, Integration, MediaFile, Tenant};
 
 use super::problem::Problem;
 use super::receive::{Named, whole};
 use super::{Api, route};
+
+/// Integrations whose secret is tried on a hook that names none of them.
+const UNNAMED_MAX: usize = 16;
+
+/// How long a hook waits for what its provider knows about new people.
+const PROFILES_TIME: Duration = Duration::from_secs(2);
 
 /// The routes of `/hooks`.
 pub(super) fn routes() -> Router<Arc<Api>> {
@@ -63,8 +72,12 @@ async fn one(
     let tenant = api.settings.owner(&id).ok_or_else(Problem::not_found)?;
     let integration = tenant.integration(&id).filter(|integration| integration.kind == path.kind);
     let channel = api.live(integration.ok_or_else(Problem::not_found)?)?;
+    // Where a provider calls one address for a whole account, the address says little about whom a hook is for.
+    if channel.capabilities().shares_hooks {
+        return take_in(&api, &path.kind, candidates(&api, &path.kind), request).await;
+    }
     let candidate = Candidate { tenant, integration: id, channel };
-    take_in(&api, vec![candidate], request).await
+    take_in(&api, &path.kind, vec![candidate], request).await
 }
 
 /// `/hooks/{kind}`: for providers that call one address for all numbers or pages.
@@ -77,7 +90,7 @@ async fn any(
     if candidates.is_empty() {
         return Err(Problem::not_found());
     }
-    take_in(&api, candidates, request).await
+    take_in(&api, &path.kind, candidates, request).await
 }
 
 fn candidates(api: &Api, kind: &str) -> Vec<Candidate> {
@@ -94,14 +107,20 @@ fn candidates(api: &Api, kind: &str) -> Vec<Candidate> {
 }
 
 /// Takes in a hook for every candidate whose own secret proves it.
-async fn take_in(api: &Api, candidates: Vec<Candidate>, request: Request) -> Result<Response, Problem> {
-    let raw = received(api, request).await?;
+async fn take_in(
+    api: &Api,
+    kind: &str,
+    candidates: Vec<Candidate>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let raw = received(api, kind, request).await?;
     if let Some((candidate, reply)) = handshake(&candidates, &raw) {
         if reply.status.is_success() {
             candidate.record(api, &raw);
         }
         return Ok(written(reply));
     }
+    let candidates = concerned(candidates, &raw);
     let mut proven = false;
     let mut taken = None;
     for candidate in &candidates {
@@ -129,13 +148,24 @@ async fn take_in(api: &Api, candidates: Vec<Candidate>, request: Request) -> Res
 }
 
 /// The hook as it came. Its address is built from our own public one: the provider signed that.
-async fn received(api: &Api, request: Request) -> Result<RawWebhook, Problem> {
+async fn received(api: &Api, kind: &str, request: Request) -> Result<RawWebhook, Problem> {
     let now = api.core.now().millis();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{path}", api.channels.public_base());
-    let body = whole(body, api.limits.hook).await?;
+    let body = whole(body, api.limits.hook_of(kind)).await?;
     Ok(RawWebhook::new(parts.method, url, parts.headers, now, body))
+}
+
+/// The candidates that a hook seems to be about. One that names none of them may still be the provider's, so
+/// then a few are asked whether it is: what a provider says is to be answered well even where it is news.
+fn concerned(mut candidates: Vec<Candidate>, raw: &RawWebhook) -> Vec<Candidate> {
+    if candidates.iter().any(|candidate| candidate.channel.may_concern(raw)) {
+        candidates.retain(|candidate| candidate.channel.may_concern(raw));
+    } else {
+        candidates.truncate(UNNAMED_MAX);
+    }
+    candidates
 }
 
 /// The answer to a subscription handshake: the first that agrees, else the first that refuses.
@@ -189,12 +219,55 @@ impl Candidate {
             return Err(Problem::not_found());
         };
         let route = route(&self.tenant, integration, &*self.channel);
-        let ingested = api.core.ingest(route, understood.replay_key.as_deref(), understood.events).await;
+        let Understood { replay_key, mut events } = understood;
+        for event in &events {
+            self.keep_file(api, event).await?;
+        }
+        if self.channel.capabilities().profiles {
+            // They are wanted, not needed: nothing is lost because a provider is slow to say who somebody is.
+            let _ = timeout(PROFILES_TIME, self.name_strangers(api, route, &mut events)).await;
+        }
+        let ingested = api.core.ingest(route, replay_key.as_deref(), events).await;
         // Whatever kept it from being stored, the provider is to tell it again.
         ingested.map_err(|error| {
             warn!(integration = %integration.id, %error, "a hook could not be stored");
             Problem::unavailable("The hook could not be stored; send it again")
         })
+    }
+}
+
+impl Candidate {
+    /// A file that came with the hook is on disk before the message that needs it is stored.
+    async fn keep_file(&self, api: &Api, event: &InboundEvent) -> Result<(), Problem> {
+        let InboundEvent::Message(said) = event else { return Ok(()) };
+        let Some(MediaSource::Enclosed(media)) = &said.media else { return Ok(()) };
+        let id = MediaFile::enclosed_id(&self.integration, &said.provider_id, &media.bytes);
+        api.media.keep(&id, &media.bytes).await.map_err(|error| {
+            warn!(integration = %self.integration, %error, "a file could not be kept");
+            Problem::unavailable("The hook's file could not be stored; send it again")
+        })
+    }
+
+    /// Asks the provider who the people are that nobody knows yet.
+    async fn name_strangers(&self, api: &Api, route: Route<'_>, events: &mut [InboundEvent]) {
+        for event in events {
+            let from = match event {
+                InboundEvent::Message(said) => &mut said.from,
+                InboundEvent::Postback { from, .. } => from,
+                _ => continue,
+            };
+            if from.display_name.is_some() || !matches!(api.core.is_stranger(route, from).await, Ok(true)) {
+                continue;
+            }
+            match self.channel.profile(&from.address, api.media.providers()).await {
+                Ok(Some(profile)) => {
+                    from.display_name = profile.display_name;
+                    from.raw = profile.raw;
+                }
+                Ok(None) => {}
+                Err(error) => debug!(integration = %self.integration, %error, "no profile to be had"),
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod admin;
 mod auth;
 mod hooks;
 mod jwt;
+mod media;
 mod path;
 mod problem;
 mod receive;
@@ -26,6 +27,7 @@ use heliograph_connectors::channel::Channel;
 
 use crate::channels::Channels;
 use crate::core::{Core, Route};
+use crate::media::Media;
 use crate::model::{Integration, Tenant};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
@@ -42,6 +44,8 @@ pub struct Api {
     pub channels: Arc<Channels>,
     /// Who writes down what providers tell, when somebody does.
     pub recorder: Option<Arc<Recorder>>,
+    /// Files that came with messages.
+    pub media: Arc<Media>,
     /// How big bodies may be.
     pub limits: BodyLimits,
     /// Whether traffic is wanted: false while draining.
@@ -68,11 +72,19 @@ pub struct BodyLimits {
     pub api: usize,
     /// From a provider.
     pub hook: usize,
+    /// From Mailgun, whose hooks carry attachments.
+    pub mail_hook: usize,
 }
 
-/// What customers and providers call: `/v1.1`, the notifications of `/v1`, and `/hooks`.
+impl BodyLimits {
+    fn hook_of(&self, kind: &str) -> usize {
+        if kind == "mailgun" { self.mail_hook } else { self.hook }
+    }
+}
+
+/// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/hooks` and `/media`.
 pub fn public_router(api: Arc<Api>) -> Router {
-    let routes = finished(v1::routes().merge(hooks::routes()), api);
+    let routes = finished(v1::routes().merge(hooks::routes()).merge(media::routes()), api);
     // Around the routes, not on them: a path must be normalised before it is matched.
     Router::new().fallback_service(routes.map_request(path::normalised))
 }

@@ -22,6 +22,8 @@ use url::Url;
 
 use super::*;
 use crate::core::Policy;
+use crate::egress::ProviderEgress;
+use crate::media::Media;
 use crate::model::{
     App, Id, Integration, Job, Key, KeyScope, Limits, OnUnknown, SystemClock, Tenant, Timestamp,
 };
@@ -141,6 +143,7 @@ async fn api() -> Arc<Api> {
         keep_dedupe: hour,
         keep_dead_letters: hour,
         links_expire_after: hour,
+        public_base: "https://hub.example.org".into(),
     };
     let (store, clock) = (Arc::new(Empty), Arc::new(SystemClock));
     let public = Url::parse("https://hub.example.org").expect("is a URL");
@@ -148,12 +151,14 @@ async fn api() -> Arc<Api> {
     let channels = Channels::new(Registry::builtin(), provider, public);
     let broken = channels.replace([twilio()].iter());
     assert!(broken.is_empty(), "{broken:?}");
+    let egress = ProviderEgress::new(Vec::new()).expect("a client");
     Arc::new(Api {
         core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes),
         settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
         recorder: None,
-        limits: BodyLimits { api: 1_000, hook: 2_000 },
+        media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
+        limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
         ready: Arc::new(|| true),
     })
 }

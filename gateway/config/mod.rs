@@ -45,7 +45,7 @@ pub struct Config {
     pub retention: Retention,
     /// How long a link waits for its confirmation.
     pub links_expire_after: Duration,
-    /// Where mirrored media lie; beside the store when unset.
+    /// Where files that people sent are kept; beside the store when unset.
     pub media_dir: Option<PathBuf>,
     /// Encrypts stored credentials.
     pub secrets_key: Option<Secret>,

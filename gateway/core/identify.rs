@@ -8,7 +8,10 @@ use crate::store::{Batch, StoreError, Versioned};
 
 use super::records::{ExternalId, Linked, address_id, referred, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Thing};
+use super::{Core, CoreError, Route, Thing};
+
+/// Addresses under which one identity is known beside its own: a number's spellings and a provider's id.
+const ALIASES_MAX: usize = 8;
 
 /// A user as the business describes them before they ever write.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +37,8 @@ pub(super) struct Known {
     pub(super) user_version: Option<u64>,
     pub(super) conversation: Conversation,
     pub(super) conversation_version: Option<u64>,
+    /// Whether the user differs from what is stored.
+    user_changed: bool,
 }
 
 impl Known {
@@ -41,15 +46,40 @@ impl Known {
     pub(super) fn stranger(now: Timestamp) -> Known {
         let user = User::new(now);
         let conversation = Conversation::default_of(&user);
-        Known { user, user_version: None, conversation, conversation_version: None }
+        Known { user, user_version: None, conversation, conversation_version: None, user_changed: true }
     }
 
-    /// Writes the conversation, and the user only when new.
+    /// Writes the conversation, and the user only when new or changed.
     pub(super) fn save_changed(&self, batch: &mut Batch) {
-        if self.user_version.is_none() {
-            save(batch, None, &self.user);
-        }
+        self.save_user_if_changed(batch);
         save(batch, self.conversation_version, &self.conversation);
+    }
+
+    /// Writes the user, when new or changed.
+    pub(super) fn save_user_if_changed(&self, batch: &mut Batch) {
+        if self.user_changed {
+            save(batch, self.user_version, &self.user);
+        }
+    }
+
+    /// Links further addresses to the client that was found under one.
+    pub(super) fn learn(
+        &mut self,
+        integration: &Integration,
+        under: &str,
+        free: &[String],
+        batch: &mut Batch,
+    ) {
+        let user = &mut self.user;
+        let Some(at) = user.clients.iter().position(|client| client.is_at(&integration.id, under)) else {
+            return;
+        };
+        let room = ALIASES_MAX.saturating_sub(user.clients[at].aliases.len());
+        for address in free.iter().take(room) {
+            user.clients[at].aliases.push(address.clone());
+            batch.insert(&Linked::of(user, &user.clients[at], address));
+            self.user_changed = true;
+        }
     }
 
     /// Writes both documents.
@@ -108,27 +138,58 @@ impl Core {
         scene: Scene<'_>,
         address: &str,
     ) -> Result<Option<Known>, CoreError> {
-        self.known_as(scene, &[], address).await
+        match self.sighted(scene, &Person::at(address)).await? {
+            Sighting::Known { known, .. } => Ok(Some(*known)),
+            Sighting::Nobody { .. } => Ok(None),
+        }
     }
 
-    /// The person linked to an address, to one of its other spellings, or to one of these aliases; who is
-    /// linked to the address itself comes first.
-    pub(super) async fn known_as(
-        &self,
-        scene: Scene<'_>,
-        aliases: &[String],
-        address: &str,
-    ) -> Result<Option<Known>, CoreError> {
+    /// Whether nobody is linked to any of a person's addresses.
+    pub async fn is_stranger(&self, route: Route<'_>, person: &Person) -> Result<bool, CoreError> {
+        let scene = Scene::at(route, self.clock.now());
+        Ok(matches!(self.sighted(scene, person).await?, Sighting::Nobody { .. }))
+    }
+
+    /// Looks for whoever is linked to one of a person's addresses, or to another spelling of the first one. The
+    /// order of the addresses decides where they lead to different people.
+    pub(super) async fn sighted(&self, scene: Scene<'_>, person: &Person) -> Result<Sighting, CoreError> {
         let app = &scene.tenant.app.id;
-        let variants = scene.channel.destination(address).map_or(Vec::new(), |known| known.variants);
-        let addresses = std::iter::once(address).chain(aliases.iter().chain(&variants).map(String::as_str));
-        let ids: Vec<String> = addresses.map(|address| address_id(&scene.integration.id, address)).collect();
+        let variants = scene.channel.destination(&person.address).map_or(Vec::new(), |known| known.variants);
+        // Another spelling may be another person's number one day: it finds people, but is not linked to them.
+        let aliases: Vec<&String> =
+            person.aliases.iter().filter(|alias| !variants.contains(alias)).take(ALIASES_MAX).collect();
+        let own = std::iter::once(&person.address).chain(aliases);
+        let addresses: Vec<&String> = own.clone().chain(&variants).collect();
+        let ids: Vec<String> =
+            addresses.iter().map(|address| address_id(&scene.integration.id, address)).collect();
         let found = self.store.load_all::<Linked>(app, &ids).await?;
-        let Some(linked) = found.into_iter().flatten().next() else {
-            return Ok(None);
+        let free = own.zip(&found).filter(|(_, linked)| linked.is_none());
+        let free: Vec<String> = free.map(|(address, _)| address.clone()).collect();
+        let Some((linked, under)) =
+            found.into_iter().zip(addresses).find_map(|(linked, address)| Some((linked?, address)))
+        else {
+            return Ok(Sighting::Nobody { free });
         };
         let user = referred(&*self.store, app, linked.value.user.as_str()).await?;
-        Ok(Some(self.with_conversation(scene.tenant, user).await?))
+        let known = Box::new(self.with_conversation(scene.tenant, user).await?);
+        Ok(Sighting::Known { known, under: under.clone(), free })
+    }
+
+    /// The person with these addresses, known before or met now, with every address linked to them that was
+    /// nobody's.
+    pub(super) async fn meet(
+        &self,
+        scene: Scene<'_>,
+        person: &Person,
+        batch: &mut Batch,
+    ) -> Result<Known, CoreError> {
+        match self.sighted(scene, person).await? {
+            Sighting::Known { mut known, under, free } => {
+                known.learn(scene.integration, &under, &free, batch);
+                Ok(*known)
+            }
+            Sighting::Nobody { free } => Ok(stranger(scene, person, &free, batch)),
+        }
     }
 
     async fn with_conversation(&self, tenant: &Tenant, user: Versioned<User>) -> Result<Known, CoreError> {
@@ -139,17 +200,51 @@ impl Core {
             user_version: Some(user.version),
             conversation: conversation.value,
             conversation_version: Some(conversation.version),
+            user_changed: false,
         })
     }
 }
 
-/// A stranger with the identity under which we met them.
-pub(super) fn meet(batch: &mut Batch, integration: &Integration, person: &Person, now: Timestamp) -> Known {
-    let mut known = Known::stranger(now);
-    let client = client_of(integration, person, ClientStatus::Active, now);
-    batch.insert(&Linked::of(&known.user, &client));
+/// What a look for a person found.
+#[derive(Debug)]
+pub(super) enum Sighting {
+    /// Somebody linked before.
+    Known {
+        /// Who.
+        known: Box<Known>,
+        /// The address under which they were found.
+        under: String,
+        /// Addresses of theirs that are linked to nobody yet.
+        free: Vec<String>,
+    },
+    /// Nobody.
+    Nobody {
+        /// All their addresses.
+        free: Vec<String>,
+    },
+}
+
+/// A stranger with the identity under which we met them, called as their channel calls them.
+fn stranger(scene: Scene<'_>, person: &Person, addresses: &[String], batch: &mut Batch) -> Known {
+    let mut known = Known::stranger(scene.now);
+    let user = &mut known.user;
+    if let Some(name) = &person.display_name {
+        let (given_name, surname) = name.trim().split_once(' ').unwrap_or((name.trim(), ""));
+        user.given_name = (!given_name.is_empty()).then(|| given_name.to_owned());
+        user.surname = (!surname.is_empty()).then(|| surname.trim().to_owned());
+    }
+    let mut client = client_of(scene.integration, person, ClientStatus::Active, scene.now);
+    client.aliases = addresses.iter().filter(|address| **address != client.address).cloned().collect();
+    link_addresses(&known.user, &client, batch);
     known.user.clients.push(client);
     known
+}
+
+/// Makes a client's addresses lead to its user, where they are nobody's yet.
+fn link_addresses(user: &User, client: &Client, batch: &mut Batch) {
+    for address in client.addresses() {
+        batch.insert(&Linked::of(user, client, address));
+    }
 }
 
 /// The identity a person has on an integration.

@@ -1,6 +1,6 @@
 //! What providers tell us: each event once, whatever they repeat.
 
-use heliograph_connectors::channel::{InboundEvent, InboundMessage, Person, Receipt};
+use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Person, Receipt, Stage};
 use tracing::info;
 
 use crate::model::{
@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
-use super::identify::{Known, meet, name_of};
+use super::identify::{Known, name_of};
 use super::link::{Answer, answer, declined};
 use super::records::{
     OptedOut, PROVIDER_ID, ProviderId, SEEN, Waiting, address_id, append_message, messages_of, referred, save,
@@ -67,10 +67,13 @@ impl Core {
             InboundEvent::Receipt(receipt) => self.receipt(scene, receipt).await,
             InboundEvent::OptOut { from } => self.opt(scene, from, true).await,
             InboundEvent::OptIn { from } => self.opt(scene, from, false).await,
-            InboundEvent::Typing { .. }
-            | InboundEvent::Reached { .. }
-            | InboundEvent::Read { .. }
-            | InboundEvent::Referral { .. } => {
+            InboundEvent::Reached { from, up_to } => {
+                self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Delivered).await
+            }
+            InboundEvent::Read { from, up_to } => {
+                self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Read).await
+            }
+            InboundEvent::Typing { .. } | InboundEvent::Referral { .. } => {
                 info!(integration = %scene.integration.id, "activity not passed on");
                 Ok(())
             }
@@ -93,9 +96,10 @@ impl Core {
         }
         let mut batch = Batch::new(app);
         self.mark_seen(&mut batch, mark, Expect::Absent);
-        let mut known = self.writer(scene, &said.from, &mut batch).await?;
+        let mut known = self.meet(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
-        let message = self.enter(scene, &mut known, said);
+        let content = self.with_own_address(scene, said, &mut batch);
+        let message = self.enter(scene, &mut known, said, content);
         append_message(&mut batch, &message);
         known.save(&mut batch);
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
@@ -139,16 +143,8 @@ impl Core {
         Ok(only_an_answer)
     }
 
-    /// Whoever writes from an address: the person linked to it, or somebody new.
-    async fn writer(&self, scene: Scene<'_>, from: &Person, batch: &mut Batch) -> Result<Known, CoreError> {
-        match self.known_as(scene, &from.aliases, &from.address).await? {
-            Some(known) => Ok(known),
-            None => Ok(meet(batch, scene.integration, from, scene.now)),
-        }
-    }
-
     /// Makes the message and moves user, client and conversation along.
-    fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &InboundMessage) -> Message {
+    fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &InboundMessage, content: Content) -> Message {
         let user = &mut known.user;
         user.conversation_started = true;
         if let Some(client) =
@@ -156,6 +152,7 @@ impl Core {
         {
             client.status = ClientStatus::Active;
             client.last_seen = Some(scene.now);
+            client.thread = said.thread.clone().or(client.thread.take());
             if !said.from.raw.is_null() {
                 client.raw = said.from.raw.clone();
             }
@@ -179,7 +176,7 @@ impl Core {
                 avatar_url: None,
             },
             received,
-            content: said.content.clone(),
+            content,
             source: Source {
                 kind: scene.integration.kind.clone(),
                 integration: Some(scene.integration.id.clone()),
@@ -227,7 +224,7 @@ impl Core {
         }
         let mut batch = Batch::new(app);
         self.mark_seen(&mut batch, mark, Expect::Absent);
-        let known = self.writer(scene, from, &mut batch).await?;
+        let known = self.meet(scene, from, &mut batch).await?;
         known.save(&mut batch);
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
         let source =
@@ -239,7 +236,7 @@ impl Core {
     }
 
     /// A provider says what became of a message of ours.
-    async fn receipt(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<(), CoreError> {
+    pub(super) async fn receipt(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<(), CoreError> {
         let app = &scene.tenant.app.id;
         let Some(reference) = self.reference_of(scene, receipt).await? else {
             info!(integration = %scene.integration.id, status = receipt.status, "receipt for an unknown message");

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Expect, Record};
 
-use super::identify::client_of;
+use super::identify::{Sighting, client_of};
 use super::notify::canonical;
 use super::records::{Linked, Waiting, address_id, save};
 use super::settle::Scene;
@@ -137,7 +137,9 @@ impl Core {
         }
         let mut batch = Batch::new(&tenant.app.id);
         for client in gone {
-            batch.delete(Linked::KIND, address_id(&client.integration, &client.address));
+            for address in client.addresses() {
+                batch.delete(Linked::KIND, address_id(&client.integration, address));
+            }
             let what = What::ClientRemoved { user: user.clone(), client, reason: "api".into() };
             self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
         }
@@ -225,23 +227,31 @@ impl Core {
         batch: &mut Batch,
     ) -> Result<(), CoreError> {
         let address = &link.client.address;
-        if let Some(mut other) = self.at_address(scene, address).await? {
-            let taken: Vec<Client> = other
-                .user
-                .clients
-                .extract_if(.., |client| client.is_at(&scene.integration.id, address))
-                .collect();
-            for client in taken {
-                let what = What::ClientRemoved { user: other.user.clone(), client, reason: "theft".into() };
-                self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
-            }
-            save(batch, other.user_version, &other.user);
-        }
-        let client =
+        let mut client =
             Client { status: ClientStatus::Active, linked_at: Some(scene.now), ..link.client.clone() };
+        let sighting = self.sighted(scene, &Person::at(address.clone())).await?;
+        if let Sighting::Known { known: mut other, under, .. } = sighting {
+            let is_own = other.user.id == user.id;
+            let clients = if is_own { &mut user.clients } else { &mut other.user.clients };
+            let taken: Vec<Client> =
+                clients.extract_if(.., |client| client.is_at(&scene.integration.id, &under)).collect();
+            for taken in taken {
+                client.aliases.extend(taken.addresses().filter(|known| *known != address).map(str::to_owned));
+                if !is_own {
+                    let user = other.user.clone();
+                    let what = What::ClientRemoved { user, client: taken, reason: "theft".into() };
+                    self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+                }
+            }
+            if !is_own {
+                save(batch, other.user_version, &other.user);
+            }
+        }
         user.clients.push(client.clone());
-        let linked = Linked::of(user, &client);
-        batch.put(Linked::KIND, linked.record_id(), &linked, Expect::Anything, None);
+        for address in client.addresses() {
+            let linked = Linked::of(user, &client, address);
+            batch.put(Linked::KIND, linked.record_id(), &linked, Expect::Anything, None);
+        }
         self.tell_link(scene, user, link, LinkOutcome::Success, batch);
         let what = What::ClientAdded { user: user.clone(), client, reason: "channelLinking".into() };
         self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));

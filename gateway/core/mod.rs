@@ -9,10 +9,12 @@ mod history;
 mod identify;
 mod ingest;
 mod link;
+mod media;
 mod notify;
 mod records;
 mod send;
 mod settle;
+mod watermark;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +75,8 @@ pub struct Policy {
     pub keep_dead_letters: Duration,
     /// How long a link waits for its confirmation.
     pub links_expire_after: Duration,
+    /// The address under which others reach the gateway, without a trailing slash.
+    pub public_base: String,
 }
 
 /// Counts how often a use case was tried. (A function around the use case would read better, but the compiler

@@ -61,12 +61,9 @@ pub(super) struct Linked {
 }
 
 impl Linked {
-    pub(super) fn of(user: &User, client: &Client) -> Linked {
-        Linked {
-            integration: client.integration.clone(),
-            address: client.address.clone(),
-            user: user.id.clone(),
-        }
+    /// One of a client's addresses.
+    pub(super) fn of(user: &User, client: &Client, address: &str) -> Linked {
+        Linked { integration: client.integration.clone(), address: address.to_owned(), user: user.id.clone() }
     }
 }
 

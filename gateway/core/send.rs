@@ -17,6 +17,7 @@ use crate::store::{Batch, Retry, Settlement, Versioned};
 
 use super::records::{OptedOut, address_id};
 use super::settle::Scene;
+use super::watermark::on_its_way;
 use super::{Core, CoreError, Route, Tries};
 
 /// How often a send of unknown outcome is looked at during its reconcile window.
@@ -106,6 +107,7 @@ impl Core {
         };
         delivery.sending(parts.len(), scene.now);
         let message = self.outbound(scene, delivery, part, parts.swap_remove(part), hook_url).await?;
+        on_its_way(scene, &message.destination.address, &message.reference, &mut batch);
         self.save_delivery(scene.now, &read, &mut batch);
         self.store.commit(batch).await?;
         Ok(Begin::Call { part, message: Box::new(message) })
@@ -237,6 +239,7 @@ impl Core {
         };
         match result {
             Ok(accepted) => {
+                read.value.aliases.clone_from(&accepted.aliases);
                 let told = read.value.accepted(part, accepted.provider_id.clone(), scene.reach(), scene.now);
                 let more = read.value.state.is_open() && read.value.next_part().is_some();
                 self.moved(scene, read, told, &mut batch).await?;
@@ -342,7 +345,7 @@ fn subject_of(user: &User, client: &Id<Client>) -> Option<String> {
 }
 
 /// When the next try is due: the schedule's waits, then its last wait for ever (a message ends by expiring).
-fn retry_at(schedule: &[Duration], attempt: u32, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn retry_at(schedule: &[Duration], attempt: u32, now: Timestamp) -> Option<Timestamp> {
     let wait = schedule.get(attempt as usize).or(schedule.last())?;
     Some(now + *wait)
 }

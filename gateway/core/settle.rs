@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Expect, Record, Versioned};
 
-use super::identify::{Known, meet};
+use super::identify::{Known, Sighting};
 use super::records::{PROVIDER_ID, ProviderId, address_id, append_message, referred};
 use super::{Core, CoreError, Route};
 
@@ -58,7 +58,7 @@ impl Core {
                     self.tell(scene.tenant, scene.now, &read.value, known.as_ref(), told, batch);
                 }
                 Purpose::Message { .. } => {
-                    let user = self.recipient_of_message(scene, &read.value).await?;
+                    let user = self.recipient_of_message(scene, &read.value, batch).await?;
                     self.tell(scene.tenant, scene.now, &read.value, user.as_ref(), told, batch);
                 }
             }
@@ -121,28 +121,36 @@ impl Core {
             let user = referred::<User>(&*self.store, &scene.tenant.app.id, user.as_str()).await?;
             return Ok(Some(user.value));
         }
-        let met = self.at_address(scene, &delivery.destination).await?;
         if !told.iter().any(|told| matches!(told, Notified::Channel { .. })) {
-            return Ok(met.map(|known| known.user));
+            return Ok(self.at_address(scene, &delivery.destination).await?.map(|known| known.user));
         }
-        let mut known = met.unwrap_or_else(|| {
-            let person = Person::at(delivery.destination.clone());
-            meet(batch, scene.integration, &person, scene.now)
-        });
+        let person = Person { aliases: delivery.aliases.clone(), ..Person::at(delivery.destination.clone()) };
+        let mut known = self.meet(scene, &person, batch).await?;
         delivery.user = Some(known.user.id.clone());
         delivery.conversation = Some(known.conversation.id.clone());
         enter_history(&mut known, delivery, author, scene.now, batch);
         Ok(Some(known.user))
     }
 
+    /// The person a message of a conversation went to, with the addresses that its acceptance made known.
     async fn recipient_of_message(
         &self,
         scene: Scene<'_>,
         delivery: &Delivery,
+        batch: &mut Batch,
     ) -> Result<Option<User>, CoreError> {
         let Some(user) = &delivery.user else {
             return Ok(None);
         };
+        if !delivery.aliases.is_empty()
+            && let Sighting::Known { mut known, under, free } =
+                self.sighted(scene, &addressee(delivery)).await?
+            && known.user.id == *user
+        {
+            known.learn(scene.integration, &under, &free, batch);
+            known.save_user_if_changed(batch);
+            return Ok(Some(known.user));
+        }
         Ok(self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await?.map(|read| read.value))
     }
 
@@ -164,6 +172,11 @@ impl Core {
             );
         }
     }
+}
+
+/// Whom a delivery is for, as far as it and its acceptance say.
+fn addressee(delivery: &Delivery) -> Person {
+    Person { aliases: delivery.aliases.clone(), ..Person::at(delivery.destination.clone()) }
 }
 
 /// Puts a notification into the conversation of the person it reached.

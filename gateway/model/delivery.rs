@@ -55,6 +55,9 @@ pub struct Delivery {
     /// The person, once matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Id<User>>,
+    /// Other addresses under which the provider said it knows the person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// The conversation it stands in, once matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Id<Conversation>>,
@@ -235,6 +238,7 @@ impl Delivery {
             told_channel: false,
             told_final: false,
             user: None,
+            aliases: Vec::new(),
             conversation: None,
             timeline: vec![Moment { at: created, what: "queued".into(), detail: None }],
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Delivery, Event, Id, Timestamp, Webhook};
+use super::{App, Delivery, Event, Id, MediaFile, Timestamp, Webhook};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,11 @@ pub enum Work {
         /// What.
         event: Box<Event>,
     },
+    /// Get a person's file from its provider.
+    Fetch {
+        /// Which.
+        media: Id<MediaFile>,
+    },
 }
 
 /// A job to be committed.
@@ -27,7 +32,7 @@ pub enum Work {
 pub struct NewJob {
     /// Unique; committing the same job twice changes nothing.
     pub id: Id<Job>,
-    /// Who is paced together: the integration or the webhook. Claims are made per group.
+    /// Who is paced together: the integration, its files, or the webhook. Claims are made per group.
     pub group: String,
     /// At most one job of a lane is in flight, in the order of their commits.
     pub lane: String,
@@ -46,6 +51,17 @@ impl NewJob {
             lane: format!("{}>{}", delivery.integration, delivery.destination),
             due,
             work: Work::Send { delivery: delivery.id.clone() },
+        }
+    }
+
+    /// A file to be fetched; none waits for another.
+    pub fn fetch(file: &MediaFile) -> NewJob {
+        NewJob {
+            id: Id::fresh(file.created),
+            group: format!("{}>files", file.integration),
+            lane: file.id.to_string(),
+            due: file.created,
+            work: Work::Fetch { media: file.id.clone() },
         }
     }
 

@@ -7,6 +7,7 @@ mod delivery;
 mod event;
 mod id;
 mod job;
+mod media;
 mod message;
 mod user;
 
@@ -19,5 +20,6 @@ pub use delivery::{Delivery, DeliveryError, Moment, Notified, Part, Purpose, Sta
 pub use event::{DeliverySubject, Event, EventDestination, LinkOutcome, What};
 pub use id::Id;
 pub use job::{Job, NewJob, Work};
+pub use media::MediaFile;
 pub use message::{Author, Message, Role, Source};
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

@@ -82,7 +82,7 @@ impl Outbox {
             Some(pace) => pace.open.acquire().await.ok(),
             None => None,
         };
-        let door = &*self.providers.0;
+        let door = self.media.providers();
         match self.recorder.as_deref().filter(|recorder| recorder.hears(&route.integration.kind)) {
             None => route.channel.send(message, door).await,
             Some(recorder) => {

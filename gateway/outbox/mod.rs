@@ -2,6 +2,7 @@
 
 mod announce;
 mod dispatch;
+mod fetch;
 mod limiter;
 mod worker;
 
@@ -9,13 +10,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use heliograph_connectors::channel::Egress;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::Channels;
 use crate::core::Core;
 use crate::egress::WebhookEgress;
+use crate::media::Media;
 use crate::model::{Id, Integration, Timestamp, Webhook};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
@@ -42,7 +43,7 @@ pub struct Outbox {
     core: Core,
     settings: Arc<Settings>,
     channels: Arc<Channels>,
-    providers: Arc<ProviderDoor>,
+    media: Arc<Media>,
     webhooks: WebhookEgress,
     recorder: Option<Arc<Recorder>>,
     announcing: Announcing,
@@ -59,15 +60,6 @@ pub struct Announcing {
     pub schedule: Vec<Duration>,
     /// Whether an event in retry holds back later ones of its conversation.
     pub strict: bool,
-}
-
-/// The door to providers, as something that can be printed.
-struct ProviderDoor(Box<dyn Egress>);
-
-impl std::fmt::Debug for ProviderDoor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ProviderDoor")
-    }
 }
 
 /// How fast an integration may go, and how far it is held back.
@@ -95,7 +87,7 @@ impl Outbox {
         core: Core,
         settings: Arc<Settings>,
         channels: Arc<Channels>,
-        providers: Box<dyn Egress>,
+        media: Arc<Media>,
         webhooks: WebhookEgress,
         recorder: Option<Arc<Recorder>>,
         announcing: Announcing,
@@ -106,7 +98,7 @@ impl Outbox {
             core,
             settings,
             channels,
-            providers: Arc::new(ProviderDoor(providers)),
+            media,
             webhooks,
             recorder,
             announcing,

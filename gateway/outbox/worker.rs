@@ -18,8 +18,8 @@ const IN_PROGRESS_MAX: usize = 768;
 /// Jobs of one group in progress at once, so that a slow one leaves room for the others of its queue.
 const GROUP_IN_PROGRESS_MAX: usize = 256;
 
-/// The same for a webhook, whose work is spread over eight queues.
-const WEBHOOK_IN_PROGRESS_MAX: usize = 96;
+/// The same for what is not paced and so is spread over eight queues: webhooks, files.
+const SPREAD_IN_PROGRESS_MAX: usize = 96;
 
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
@@ -136,7 +136,7 @@ impl Worker {
         if let Some(parked) = pace.as_ref().map(|pace| pace.parked_until()).filter(|until| *until > now) {
             return Ok(Some(parked));
         }
-        let most = if pace.is_some() { GROUP_IN_PROGRESS_MAX } else { WEBHOOK_IN_PROGRESS_MAX };
+        let most = if pace.is_some() { GROUP_IN_PROGRESS_MAX } else { SPREAD_IN_PROGRESS_MAX };
         loop {
             let busy = self.busy.get(group).copied().unwrap_or(0);
             let room = most.saturating_sub(busy).min(IN_PROGRESS_MAX - self.tasks.len());
@@ -193,7 +193,7 @@ impl Worker {
         // Room is refilled by halves: one claim for many jobs instead of one for each.
         let most = match job.work {
             Work::Send { .. } => GROUP_IN_PROGRESS_MAX,
-            Work::Announce { .. } => WEBHOOK_IN_PROGRESS_MAX,
+            Work::Announce { .. } | Work::Fetch { .. } => SPREAD_IN_PROGRESS_MAX,
         };
         let has_room = self.full.contains(&job.group) && busy <= most / 2;
         (has_room || self.crowded) && self.tasks.len() <= IN_PROGRESS_MAX - most / 2
@@ -205,6 +205,7 @@ impl Outbox {
         match &claim.job.work {
             Work::Send { delivery } => self.send(claim, delivery).await,
             Work::Announce { webhook, event } => self.announce(claim, webhook, event).await,
+            Work::Fetch { media } => self.fetch(claim, media).await,
         }
     }
 }

@@ -278,26 +278,24 @@ fn lorem_char(c: char, at: usize) -> char {
 
 /// Short, and without anything that could name a person.
 fn is_protocol(value: &str) -> bool {
-    let longest = value.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or_default();
+    let figures = value.bytes().filter(u8::is_ascii_digit).count();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./ +;:=,".contains(c);
-    value.len() <= 64 && longest < 7 && value.chars().all(plain)
+    value.len() <= 64 && figures < 7 && value.chars().all(plain)
 }
 
 /// Seconds, milliseconds, or a date as providers write them.
 fn is_time(value: &str) -> bool {
-    const NAMES: &str =
-        "Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec T Z GMT UTC";
+    const MONTHS: &str = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
+    const OTHERS: &str = "Mon Tue Wed Thu Fri Sat Sun T Z GMT UTC";
+    if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        let since_1970 = value.starts_with('1') && [10, 13].contains(&value.len());
+        return since_1970 || (value.starts_with("20") && value.len() == 14);
+    }
     let mut words = value.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let is_one = |names: &str, word: &str| names.split(' ').any(|name| name == word);
+    let named = words.clone().any(|word| is_one(MONTHS, word)) || value.starts_with("20");
     let figures = value.chars().all(|c| c.is_ascii_alphanumeric() || " +-:.,()".contains(c));
-    // The largest run in any of them is of nanoseconds or of the milliseconds since 1970.
-    let longest = value.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or_default();
-    let epoch =
-        longest < 10 || (value.starts_with('1') && [10, 13].contains(&longest)) || value.contains('T');
-    let compact = longest == 14 && value.starts_with("20");
-    value.len() <= 40
-        && figures
-        && (epoch || compact)
-        && words.all(|word| NAMES.split(' ').any(|name| name == word))
+    named && figures && value.len() <= 40 && words.all(|word| is_one(MONTHS, word) || is_one(OTHERS, word))
 }
 
 impl Rewrite for &Scrubber {

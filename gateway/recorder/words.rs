@@ -3,8 +3,6 @@
 /// Names (lower case, without a number at the end) whose values are words of the protocol.
 pub(super) const PROTOCOL: &[&str] = &[
     "action",
-    "apiversion",
-    "api_version",
     "aspect",
     "attempt-no",
     "billable",
@@ -69,6 +67,8 @@ pub(super) const PROTOCOL: &[&str] = &[
 /// Names whose values are moments.
 pub(super) const TIMES: &[&str] = &[
     "acceptedat",
+    "apiversion",
+    "api_version",
     "at",
     "createddatetime",
     "date",

@@ -196,7 +196,7 @@ pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
 pub fn slot_of(job: &NewJob) -> u8 {
     let by = match job.work {
         Work::Send { .. } => &job.group,
-        Work::Announce { .. } => &job.lane,
+        Work::Announce { .. } | Work::Fetch { .. } => &job.lane,
     };
     (stable_hash(by) % u64::from(SLOTS)) as u8
 }

@@ -41,7 +41,8 @@ impl Gateway {
                 (database.url.clone(), Some(database))
             }
         };
-        let config = config.set("store.url", url);
+        let media = folder.path().join("data/media").display().to_string();
+        let config = config.set("store.url", url).set("media.dir", media);
         let arguments = arguments.to_vec();
         let gateway = Self {
             config,

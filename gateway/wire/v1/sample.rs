@@ -39,6 +39,8 @@ pub(super) fn user() -> User {
 
 pub(super) fn client() -> Client {
     Client {
+        aliases: Vec::new(),
+        thread: None,
         id: Id::new("5c8a5b90fa8624128cc5ba33"),
         kind: "whatsapp".into(),
         integration: Id::new("5b354bdab42a1d61143ccc26"),

@@ -1,0 +1,105 @@
+//! `/media`: files that people sent. Whoever knows the address may see the file, as on the platform itself.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use heliograph_connectors::channel::Fate;
+use http::HeaderValue;
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+};
+use serde::Deserialize;
+use tokio_util::io::ReaderStream;
+use tracing::{info, warn};
+
+use crate::model::{App, Id, MediaFile};
+
+use super::Api;
+use super::problem::Problem;
+use super::receive::Named;
+
+/// Types that a browser may show in place; all others are downloaded, because a page among them would run as
+/// ours.
+const SHOWN: [&str; 4] = ["image/", "audio/", "video/", "application/pdf"];
+
+/// The routes of `/media`.
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/media/{app}/{file}/{name}", get(show))
+}
+
+#[derive(Debug, Deserialize)]
+struct MediaPath {
+    app: Id<App>,
+    file: Id<MediaFile>,
+}
+
+/// `/media/{app}/{file}/{name}`
+async fn show(State(api): State<Arc<Api>>, Named(path): Named<MediaPath>) -> Result<Response, Problem> {
+    let file = api.core.media(&path.app, &path.file).await?.ok_or_else(Problem::not_found)?;
+    if let Some(found) = found(&api, &file).await? {
+        return Ok(found);
+    }
+    fetch(&api, &path.app, &file).await?;
+    found(&api, &file).await?.ok_or_else(Problem::not_found)
+}
+
+async fn found(api: &Api, file: &MediaFile) -> Result<Option<Response>, Problem> {
+    let found = api.media.find(&file.id).await.map_err(|error| {
+        warn!(media = %file.id, %error, "a file could not be read");
+        Problem::unavailable("The file cannot be read now")
+    })?;
+    Ok(found.map(|(content, length)| {
+        let mut response = Body::from_stream(ReaderStream::new(content)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        let kind = file.media_type.as_deref().and_then(|kind| HeaderValue::from_str(kind).ok());
+        let is_shown = is_shown(file.media_type.as_deref().unwrap_or_default());
+        headers.insert(CONTENT_TYPE, kind.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+        let disposition = if is_shown { "inline" } else { "attachment" };
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400, immutable"));
+        response
+    }))
+}
+
+/// SVG is a page in a picture's clothes.
+fn is_shown(media_type: &str) -> bool {
+    SHOWN.iter().any(|shown| media_type.starts_with(shown)) && !media_type.contains("svg")
+}
+
+/// The file is not here yet: whoever asks first brings it.
+async fn fetch(api: &Api, app: &Id<App>, file: &MediaFile) -> Result<(), Problem> {
+    let channel = api.channels.get(&file.integration).ok_or_else(Problem::not_found)?;
+    match api.media.fetch(file, &*channel).await {
+        Ok(Some(media_type)) if file.media_type.is_none() => {
+            Ok(api.core.media_is(app, file, &media_type).await?)
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.fate == Fate::Permanent => {
+            info!(media = %file.id, %error, "a file is not to be had");
+            Err(Problem::missing("not_found", "The file is no longer at its provider"))
+        }
+        Err(error) => {
+            info!(media = %file.id, %error, "a file could not be fetched");
+            Err(Problem::unavailable("The file could not be fetched from its provider yet"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_run_is_shown_in_place() {
+        assert!(is_shown("image/png") && is_shown("application/pdf") && is_shown("audio/ogg; codecs=opus"));
+        assert!(!is_shown("image/svg+xml") && !is_shown("text/html") && !is_shown(""));
+    }
+}

@@ -1,0 +1,53 @@
+//! Fetching: a person's file is taken from its provider, who keeps it only for a while.
+
+use heliograph_connectors::channel::{Fate, Scope};
+use tracing::{info, warn};
+
+use crate::core::CoreError;
+use crate::model::{Id, MediaFile};
+use crate::store::{Retry, Settlement};
+
+use super::{Claim, Outbox, STORE_PAUSE};
+
+impl Outbox {
+    /// Gets a file and settles its claim.
+    pub(super) async fn fetch(&self, claim: Claim<'_>, id: &Id<MediaFile>) {
+        let settlement = match self.try_fetch(claim, id).await {
+            Ok(settlement) => settlement,
+            Err(error) => {
+                warn!(media = %id, %error, "a file waits for the store");
+                Settlement::Again(Retry::later(claim.job, self.core.now() + STORE_PAUSE))
+            }
+        };
+        self.settle_alone(claim, settlement).await;
+    }
+
+    async fn try_fetch(&self, claim: Claim<'_>, id: &Id<MediaFile>) -> Result<Settlement, CoreError> {
+        let app = &claim.job.app;
+        let Some(file) = self.core.media(app, id).await? else { return Ok(Settlement::Done) };
+        // Somebody may have opened its address before we came to it.
+        if matches!(self.media.find(id).await, Ok(Some(_))) {
+            return Ok(Settlement::Done);
+        }
+        let again = || self.core.fetch_again(claim.job, &file).map_or(Settlement::Done, Settlement::Again);
+        let Some(channel) = self.channels.get(&file.integration) else { return Ok(again()) };
+        match self.media.fetch(&file, &*channel).await {
+            Ok(Some(media_type)) if file.media_type.is_none() => {
+                self.core.media_is(app, &file, &media_type).await?;
+                Ok(Settlement::Done)
+            }
+            Ok(_) => Ok(Settlement::Done),
+            Err(error) if error.fate == Fate::Permanent => {
+                info!(media = %id, %error, "a file is not to be had");
+                Ok(Settlement::Done)
+            }
+            Err(error) => {
+                info!(media = %id, %error, "a file could not be fetched");
+                if let Fate::Throttled { retry_after: Some(wait), scope: Scope::Integration } = error.fate {
+                    return Ok(Settlement::Again(Retry::later(claim.job, self.core.now() + wait)));
+                }
+                Ok(again())
+            }
+        }
+    }
+}
