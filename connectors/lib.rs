@@ -6,6 +6,8 @@ pub mod channel;
 mod meta;
 pub mod registry;
 
+#[cfg(feature = "messagebird")]
+pub mod messagebird;
 #[cfg(feature = "twilio")]
 pub mod twilio;
 

@@ -18,6 +18,8 @@ impl Registry {
     /// Every connector compiled in.
     pub fn builtin() -> Registry {
         let registry = Registry::default();
+        #[cfg(feature = "messagebird")]
+        let registry = registry.with("messagebird", crate::messagebird::build);
         #[cfg(feature = "twilio")]
         let registry = registry.with("twilio", crate::twilio::build);
         registry

@@ -9,6 +9,7 @@ mod content;
 mod egress;
 mod error;
 mod inbound;
+pub mod jwt;
 mod outbound;
 pub mod phone;
 mod secret;

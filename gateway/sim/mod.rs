@@ -8,6 +8,7 @@ mod control;
 mod files;
 mod inbox;
 mod kept;
+mod messagebird;
 mod outbox;
 mod provider;
 mod rules;

@@ -16,6 +16,11 @@ pub(super) fn segments(text: &str) -> usize {
     }
 }
 
+/// Whether a text needs no more than the GSM alphabet.
+pub(super) fn is_gsm(text: &str) -> bool {
+    text.chars().all(|character| septets(character).is_some())
+}
+
 fn septets(character: char) -> Option<usize> {
     if BASIC.contains(character) {
         return Some(1);

@@ -1,0 +1,177 @@
+//! MessageBird's classic SMS API: the calls the gateway makes, checked, and the hooks MessageBird sends.
+
+mod answer;
+mod hook;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use heliograph_connectors::channel::Secret;
+use serde_json::Value;
+
+use self::answer::Refusal;
+use super::{
+    Account, Sim,
+    outbox::Sent,
+    provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
+    rules::Answer,
+};
+
+/// What `fail` reports: nobody has this number.
+const UNKNOWN_SUBSCRIBER: &str = "1";
+
+/// The integrations' places at MessageBird. Several may share an access key, which is what names an account.
+pub(super) struct MessageBird {
+    lines: Vec<Arc<Line>>,
+}
+
+/// One integration's place at MessageBird: an account and an originator of it.
+struct Line {
+    account: Arc<Account>,
+    access_key: Secret,
+    /// Digits without a plus sign, or a name.
+    originator: String,
+    signing_key: Option<Secret>,
+}
+
+impl Line {
+    fn new(account: &Arc<Account>) -> Option<Line> {
+        let given = account.setting("originator")?;
+        let is_number = given.starts_with('+');
+        let originator: String = given.chars().filter(|c| !is_number || c.is_ascii_digit()).collect();
+        Some(Line {
+            access_key: Secret::new(account.setting("accessKey")?),
+            signing_key: account.setting("signingKey").map(Secret::new),
+            originator,
+            account: Arc::clone(account),
+        })
+    }
+
+    /// A name can be written to by nobody.
+    fn is_name(&self) -> bool {
+        !self.originator.bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
+
+impl MessageBird {
+    /// Knows the MessageBird integrations among these.
+    pub(super) fn new(accounts: &[Arc<Account>]) -> MessageBird {
+        let mut lines = Vec::new();
+        for account in accounts.iter().filter(|account| account.kind == "messagebird") {
+            match Line::new(account) {
+                Some(line) => lines.push(Arc::new(line)),
+                None => {
+                    tracing::warn!(integration = %account.integration_id, "incomplete messagebird settings");
+                }
+            }
+        }
+        MessageBird { lines }
+    }
+
+    fn line_of(&self, account: &Account) -> Option<&Line> {
+        let line = self.lines.iter().find(|line| line.account.integration_id == account.integration_id);
+        line.map(|line| &**line)
+    }
+}
+
+impl Provider for MessageBird {
+    fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router {
+        Router::new()
+            .route("/messages", post(send))
+            .route("/messages/{id}", get(show_message))
+            .route("/balance", get(show_balance))
+            .fallback(|| async { Refusal::no_such_call() })
+            .method_not_allowed_fallback(|| async { Refusal::no_such_call() })
+            .with_state(Desk { messagebird: self, sim })
+    }
+
+    fn reports(&self, fate: &Fate) -> Vec<Report> {
+        let report = |status: &str, error| Report { status: status.to_owned(), error };
+        match fate {
+            Fate::Delivered => vec![report("buffered", None), report("delivered", None)],
+            Fate::Failed(code) => {
+                let code = code.clone().unwrap_or_else(|| ErrorCode::from(UNKNOWN_SUBSCRIBER));
+                vec![report("buffered", None), report("delivery_failed", Some(code))]
+            }
+            Fate::Silent => Vec::new(),
+        }
+    }
+
+    fn new_id(&self, _has_media: bool) -> String {
+        format!("{:032x}", rand::random::<u128>())
+    }
+
+    fn written(&self, written: &Written, signature: Signature) -> Result<Hook, String> {
+        let line = self.line_of(&written.account).ok_or("the integration has no accessKey and originator")?;
+        if line.is_name() {
+            return Err(format!("nobody can write to the name {}", line.originator));
+        }
+        let now = jiff::Timestamp::now();
+        Ok(hook::post(line, &hook::written(line, written, now), signature, now))
+    }
+
+    fn receipt(&self, sent: &Sent, report: &Report, signature: Signature) -> Option<Hook> {
+        let line = self.line_of(&sent.draft.account)?;
+        let url = hook::report_url(sent, report)?;
+        Some(hook::get(line, url, signature, jiff::Timestamp::now()))
+    }
+}
+
+/// What a call needs: the books and the simulator.
+#[derive(Clone)]
+struct Desk {
+    messagebird: Arc<MessageBird>,
+    sim: Arc<Sim>,
+}
+
+impl Desk {
+    /// The lines of the account that the access key opens.
+    fn enter(&self, headers: &HeaderMap) -> Result<Vec<Arc<Line>>, Refusal> {
+        let key = request::access_key(headers).ok_or_else(Refusal::unauthorised)?;
+        let lines = self.messagebird.lines.iter().filter(|line| line.access_key.expose() == key);
+        let lines: Vec<Arc<Line>> = lines.cloned().collect();
+        if lines.is_empty() { Err(Refusal::unauthorised()) } else { Ok(lines) }
+    }
+}
+
+type Answered<T> = Result<T, Refusal>;
+
+async fn send(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Answered<Response> {
+    let lines = desk.enter(&headers)?;
+    let draft = request::draft(&headers, &body, &lines, desk.messagebird.new_id(false))?;
+    let (sent, answer) = desk.sim.take(draft).await;
+    match answer {
+        Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&sent))).into_response()),
+        Answer::Refused { status, code } => Err(Refusal::by_rule(status, code)),
+        Answer::Throttled { retry_after } => Err(Refusal::throttled(retry_after)),
+        Answer::Broken { status } => Err(Refusal::broken(status)),
+    }
+}
+
+async fn show_message(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answered<Json<Value>> {
+    let lines = desk.enter(&headers)?;
+    let is_theirs = |sent: &Arc<Sent>| {
+        lines.iter().any(|line| line.account.integration_id == sent.draft.account.integration_id)
+    };
+    let sent = desk.sim.outbox.get(&id).filter(is_theirs);
+    Ok(Json(answer::fetched(&*sent.ok_or_else(Refusal::not_found)?)))
+}
+
+async fn show_balance(State(desk): State<Desk>, headers: HeaderMap) -> Answered<Json<Value>> {
+    desk.enter(&headers)?;
+    Ok(Json(answer::balance()))
+}
