@@ -11,7 +11,7 @@ use heliograph_connectors::channel::signature::hmac_sha256;
 use url::Url;
 
 use super::words::{
-    COMMANDS, COORDINATES, DOMAINS, ENDINGS, KEPT_RUNS, PATH_WORDS, PROTOCOL, PROVIDER_HOSTS, TIMES,
+    COMMANDS, COORDINATES, DOMAINS, ENDINGS, KEPT_RUNS, PATH_WORDS, POSTBACK, PROTOCOL, PROVIDER_HOSTS, TIMES,
 };
 use super::{Rewrite, json};
 
@@ -76,7 +76,7 @@ impl Scrubber {
         if value.len() > value.trim().len() || value.contains(char::is_whitespace) {
             return self.spoken(value);
         }
-        match value.rsplit_once('.').filter(|(_, ending)| ENDINGS.contains(ending)) {
+        match value.rsplit_once('.').filter(|(_, ending)| is_ending(ending)) {
             Some((stem, ending)) if !value.contains("://") => format!("{}.{ending}", self.token(stem)),
             _ => self.token(value),
         }
@@ -108,9 +108,14 @@ impl Scrubber {
         let inner = word.trim_matches(outer);
         let Some(at) = word.find(inner).filter(|_| !inner.is_empty()) else { return lorem(word) };
         let (before, after) = (&word[..at], &word[at + inner.len()..]);
+        if let Some(payload) = inner.strip_prefix(POSTBACK) {
+            return format!("{before}{POSTBACK}{}{after}", self.token(payload));
+        }
         let stand_in = match inner.rsplit_once('@') {
             _ if inner.contains("://") => self.url(inner),
-            Some((local, host)) if !local.is_empty() => format!("{}@{}", self.runs(local), self.host(host)),
+            Some((local, host)) if !local.is_empty() => {
+                format!("{}@{}", self.runs(&local.to_lowercase()), self.host(host))
+            }
             _ if inner.contains(|c: char| c.is_ascii_digit()) => self.runs(inner),
             _ => lorem(inner),
         };
@@ -139,7 +144,7 @@ impl Scrubber {
     pub(super) fn path(&self, path: &str) -> String {
         let segment = |segment: &str| {
             let (stem, ending) = match segment.rsplit_once('.') {
-                Some((stem, ending)) if ENDINGS.contains(&ending) => (stem, format!(".{ending}")),
+                Some((stem, ending)) if is_ending(ending) => (stem, format!(".{ending}")),
                 _ => (segment, String::new()),
             };
             // What is escaped in a path is somebody's words, not the API's.
@@ -276,6 +281,11 @@ fn lorem_char(c: char, at: usize) -> char {
     }
 }
 
+/// Whether a name ends as those of files do.
+fn is_ending(ending: &str) -> bool {
+    ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+}
+
 /// Short, and without anything that could name a person.
 fn is_protocol(value: &str) -> bool {
     let figures = value.bytes().filter(u8::is_ascii_digit).count();
@@ -333,6 +343,9 @@ impl Rewrite for &Scrubber {
 
 /// A file of the same kind, as far as its first bytes say one, with nothing in it.
 pub(super) fn stand_in(content: &[u8]) -> Vec<u8> {
+    if content.is_empty() {
+        return Vec::new();
+    }
     const KINDS: [&[u8]; 8] =
         [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"GIF87a", b"%PDF-1.", b"OggS", b"ID3", b"RIFF"];
     let kind = KINDS.into_iter().find(|kind| content.starts_with(kind)).unwrap_or_default();

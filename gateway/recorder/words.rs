@@ -5,6 +5,7 @@ pub(super) const PROTOCOL: &[&str] = &[
     "action",
     "aspect",
     "attempt-no",
+    "auto-submitted",
     "billable",
     "category",
     "code",
@@ -34,6 +35,7 @@ pub(super) const PROTOCOL: &[&str] = &[
     "mime-version",
     "mime_type",
     "mimetype",
+    "notification_messages_status",
     "num_media",
     "num_segments",
     "nummedia",
@@ -43,6 +45,7 @@ pub(super) const PROTOCOL: &[&str] = &[
     "optouttype",
     "origin",
     "ported",
+    "precedence",
     "pricing_model",
     "product",
     "reason",
@@ -109,6 +112,12 @@ pub(super) const COMMANDS: &[&str] = &[
     "INFO",
     "ARRET",
 ];
+
+/// Pages that a provider shows to everybody.
+pub(super) const PAGES: &[&str] = &["Mailgun Magnificent API"];
+
+/// What begins the payload of a postback where a channel's buttons carry more than one kind.
+pub(super) const POSTBACK: &str = "pb:";
 
 /// Runs inside ids that say what an id is, and the key of our reference.
 pub(super) const KEPT_RUNS: &[&str] = &["hg", "wamid", "mid", "heliograph"];
