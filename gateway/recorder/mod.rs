@@ -47,8 +47,16 @@ pub struct Recorder {
 /// Something to be written.
 #[derive(Debug)]
 enum Taken {
-    Hook { integration: Integration, channel: Arc<dyn Channel>, raw: RawWebhook },
+    Hook(Box<Told>),
     Send(Box<Sent>),
+}
+
+/// A hook, and the channel that proved it.
+#[derive(Debug)]
+struct Told {
+    integration: Integration,
+    channel: Arc<dyn Channel>,
+    raw: RawWebhook,
 }
 
 /// A send with its answers.
@@ -81,11 +89,11 @@ impl Recorder {
         if raw.untrusted_body().len() > BODY_MAX {
             return warn!(integration = %integration.id, "a hook is too long to be recorded");
         }
-        self.take(Taken::Hook {
+        self.take(Taken::Hook(Box::new(Told {
             integration: integration.clone(),
             channel: channel.clone(),
             raw: raw.clone(),
-        });
+        })));
     }
 
     /// Notes a send, with what was overheard of it.

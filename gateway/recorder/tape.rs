@@ -19,7 +19,7 @@ use url::Url;
 use super::disguise::Disguise;
 use super::scrub::{GATEWAY, lorem, stand_in};
 use super::words::PAGES;
-use super::{Recorder, Sent, Taken, WAITING_MAX, body, json as text, sign};
+use super::{Recorder, Sent, Taken, Told, WAITING_MAX, body, json as text, sign};
 
 /// A recording ends by itself after so many cases: someone forgot it.
 const CASES_MAX: usize = 10_000;
@@ -67,7 +67,8 @@ impl Writer {
 
     fn write(&mut self, taken: Taken) -> Result<PathBuf, String> {
         match taken {
-            Taken::Hook { integration, channel, raw } => {
+            Taken::Hook(told) => {
+                let Told { integration, channel, raw } = *told;
                 let tokens: Vec<String> = query(&raw.url)
                     .filter_map(|(name, value)| (name == "hub.verify_token").then_some(value))
                     .collect();
