@@ -104,12 +104,8 @@ impl Gateway {
         let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
         let settings = Settings::open(store.clone(), clock.clone(), declared).await;
         let settings = Arc::new(settings.map_err(|error| error.to_string())?);
-        let public_url = match config.server.public_url.clone() {
-            Some(url) => url,
-            None => Url::parse(&api_url).map_err(|error| error.to_string())?,
-        };
-        let mut recording = JoinSet::new();
-        let recorder = recorder(record, &config, &registry, &mut recording)?;
+        let public_url = public_url(&config, &api_url)?;
+        let (recorder, recording) = recorder(record, &config, &registry)?;
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
         let core = Core::new(store.clone(), clock, policy(&config, &channels), wire::subscribes);
@@ -123,7 +119,8 @@ impl Gateway {
             let accounts = integrations.map(|integration| account(integration, &channels)).collect();
             lasting.spawn(simulator(listener, accounts, stop_lasting.clone()));
         }
-        let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &recorder, &stop)?;
+        let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &stop)?;
+        let outbox = Arc::new(outbox.recorded_by(recorder.clone()));
         for queue in store.queues() {
             tasks.spawn(outbox.clone().work(queue));
         }
@@ -139,7 +136,6 @@ impl Gateway {
         });
         tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));
         lasting.spawn(server::serve(admin, api::admin_router(api), stop_lasting.clone()));
-        let drain = config.server.drain;
         Ok(Gateway {
             store,
             settings,
@@ -149,7 +145,7 @@ impl Gateway {
             tasks,
             lasting,
             stop_lasting,
-            drain,
+            drain: config.server.drain,
             recording,
             ready_line,
         })
@@ -270,6 +266,14 @@ fn modified(path: &std::path::Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
+/// Where providers reach us: what the operator says, else the address listened on.
+fn public_url(config: &Config, api_url: &str) -> Result<Url, String> {
+    match &config.server.public_url {
+        Some(url) => Ok(url.clone()),
+        None => Url::parse(api_url).map_err(|error| error.to_string()),
+    }
+}
+
 /// Where the operator named no address for a provider, the simulator stands in.
 fn use_simulator(config: &mut Config, registry: &Registry, sim_url: &str) {
     for kind in registry.kinds() {
@@ -338,21 +342,19 @@ fn outbox(
     settings: &Arc<Settings>,
     channels: &Arc<Channels>,
     media: &Arc<Media>,
-    recorder: &Option<Arc<Recorder>>,
     stop: &CancellationToken,
-) -> Result<Arc<Outbox>, String> {
+) -> Result<Outbox, String> {
     let webhooks = WebhookEgress::new(config.egress_allow.clone(), config.webhooks.timeout);
-    Ok(Arc::new(Outbox::new(
+    Ok(Outbox::new(
         store.clone(),
         core.clone(),
         settings.clone(),
         channels.clone(),
         media.clone(),
         webhooks.map_err(|error| error.to_string())?,
-        recorder.clone(),
         Announcing { schedule: config.webhooks.schedule.clone(), strict: config.webhooks.strict },
         stop.clone(),
-    )))
+    ))
 }
 
 /// Begins to record, when asked to.
@@ -360,13 +362,13 @@ fn recorder(
     folder: Option<PathBuf>,
     config: &Config,
     registry: &Registry,
-    recording: &mut JoinSet<()>,
-) -> Result<Option<Arc<Recorder>>, String> {
-    let Some(folder) = folder else { return Ok(None) };
+) -> Result<(Option<Arc<Recorder>>, JoinSet<()>), String> {
+    let mut recording = JoinSet::new();
+    let Some(folder) = folder else { return Ok((None, recording)) };
     warn!(folder = %folder.display(), "what providers say is written down, with what is private replaced");
     let (recorder, writer) = recorder::open(folder, registry.clone(), config.providers.clone())?;
     recording.spawn_blocking(move || writer.run());
-    Ok(Some(Arc::new(recorder)))
+    Ok((Some(Arc::new(recorder)), recording))
 }
 
 /// Builds the channels of all integrations anew.

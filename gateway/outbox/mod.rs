@@ -89,7 +89,6 @@ impl Outbox {
         channels: Arc<Channels>,
         media: Arc<Media>,
         webhooks: WebhookEgress,
-        recorder: Option<Arc<Recorder>>,
         announcing: Announcing,
         stop: CancellationToken,
     ) -> Outbox {
@@ -100,12 +99,17 @@ impl Outbox {
             channels,
             media,
             webhooks,
-            recorder,
+            recorder: None,
             announcing,
             paces: Mutex::default(),
             posts: Mutex::default(),
             stop,
         }
+    }
+
+    /// The same, with somebody who writes down what providers answer.
+    pub fn recorded_by(self, recorder: Option<Arc<Recorder>>) -> Outbox {
+        Outbox { recorder, ..self }
     }
 
     /// The pace of the integration a group stands for; `None` when it stands for a webhook.
