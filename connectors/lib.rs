@@ -6,9 +6,15 @@ pub mod channel;
 mod meta;
 pub mod registry;
 
+#[cfg(feature = "mailgun")]
+pub mod mailgun;
 #[cfg(feature = "messagebird")]
 pub mod messagebird;
+#[cfg(feature = "messenger")]
+pub mod messenger;
 #[cfg(feature = "twilio")]
 pub mod twilio;
+#[cfg(feature = "whatsapp")]
+pub mod whatsapp;
 
 pub use registry::Registry;

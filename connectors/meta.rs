@@ -100,10 +100,12 @@ impl Graph {
         let token = asked("hub.verify_token").unwrap_or_default();
         let expected = self.verify_token.expose();
         let agreed = !expected.is_empty() && prove(expected.as_bytes(), token.as_bytes()).is_ok();
+        let refused = |status| Reply { status, content_type: None, body: Bytes::new() };
         if mode != "subscribe" || !agreed {
-            return Some(Reply { status: StatusCode::FORBIDDEN, content_type: None, body: Bytes::new() });
+            return Some(refused(StatusCode::FORBIDDEN));
         }
-        Some(Reply::with("text/plain", asked("hub.challenge").unwrap_or_default()))
+        let challenge = asked("hub.challenge").filter(|challenge| !challenge.is_empty());
+        Some(challenge.map_or(refused(StatusCode::BAD_REQUEST), |word| Reply::with("text/plain", word)))
     }
 
     /// Proves a hook by `X-Hub-Signature-256`: over the bytes as they came, since Meta escapes as it likes.

@@ -18,10 +18,16 @@ impl Registry {
     /// Every connector compiled in.
     pub fn builtin() -> Registry {
         let registry = Registry::default();
+        #[cfg(feature = "mailgun")]
+        let registry = registry.with("mailgun", crate::mailgun::build);
         #[cfg(feature = "messagebird")]
         let registry = registry.with("messagebird", crate::messagebird::build);
+        #[cfg(feature = "messenger")]
+        let registry = registry.with("messenger", crate::messenger::build);
         #[cfg(feature = "twilio")]
         let registry = registry.with("twilio", crate::twilio::build);
+        #[cfg(feature = "whatsapp")]
+        let registry = registry.with("whatsapp", crate::whatsapp::build);
         registry
     }
 

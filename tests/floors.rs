@@ -68,6 +68,7 @@ const PROVIDER_HOSTS: &[&str] = &[
     "www.twilio.com",
     "rest.messagebird.com",
     "graph.facebook.com",
+    "www.facebook.com",
     "lookaside.fbsbx.com",
     "api.mailgun.net",
     "api.eu.mailgun.net",

@@ -59,21 +59,27 @@ impl Core {
             return content;
         };
         let integration = &scene.integration.id;
-        let mut file = match source {
-            MediaSource::Held(name) => MediaFile {
-                id: Id::random(),
-                integration: integration.clone(),
-                held: Some(name.clone()),
-                media_type: media_type.clone(),
-                created: scene.now,
-            },
-            MediaSource::Enclosed(media) => MediaFile {
-                id: MediaFile::enclosed_id(integration, &said.provider_id, &media.bytes),
-                integration: integration.clone(),
-                held: None,
-                media_type: media.media_type.clone().or(media_type.clone()),
-                created: scene.now,
-            },
+        let (called, mut file) = match source {
+            MediaSource::Held(name) => (
+                Some(name.as_str()),
+                MediaFile {
+                    id: Id::random(),
+                    integration: integration.clone(),
+                    held: Some(name.clone()),
+                    media_type: media_type.clone(),
+                    created: scene.now,
+                },
+            ),
+            MediaSource::Enclosed(media) => (
+                media.name.as_deref(),
+                MediaFile {
+                    id: MediaFile::enclosed_id(integration, &said.provider_id, &media.bytes),
+                    integration: integration.clone(),
+                    held: None,
+                    media_type: media.media_type.clone().or(media_type.clone()),
+                    created: scene.now,
+                },
+            ),
         };
         file.media_type = file.media_type.filter(|kind| kind.len() <= 255);
         media_type.clone_from(&file.media_type);
@@ -82,7 +88,7 @@ impl Core {
             self.policy.public_base,
             scene.tenant.app.id,
             file.id,
-            file.shown_name()
+            file.shown_name(called)
         );
         batch.put(MediaFile::KIND, file.record_id(), &file, Expect::Anything, None);
         if file.held.is_some() {

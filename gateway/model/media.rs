@@ -31,13 +31,27 @@ impl MediaFile {
         Id::new(hex::encode(&hash[..16]))
     }
 
-    /// The last word of its address: nothing depends on it but what people see.
-    pub fn shown_name(&self) -> String {
+    /// The last word of its address: nothing depends on it but what people see. `called` is what its sender calls
+    /// it, where that is known.
+    pub fn shown_name(&self, called: Option<&str>) -> String {
+        if let Some(called) = called.map(plain).filter(|name| name.contains('.')) {
+            return called;
+        }
         let subtype = self.media_type.as_deref().and_then(|kind| kind.split('/').nth(1)).unwrap_or_default();
         let ending: String =
             subtype.chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
         if (2..=5).contains(&ending.len()) { format!("file.{ending}") } else { "file".to_owned() }
     }
+}
+
+/// The end of a path or address, in characters that need no escape.
+fn plain(name: &str) -> String {
+    let name = name.split(['?', '#']).next().unwrap_or_default();
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
+    let name: Vec<char> = name.chars().map(plain).collect();
+    let name: String = name[name.len().saturating_sub(64)..].iter().collect();
+    name.trim_start_matches(['.', '-']).to_owned()
 }
 
 #[cfg(test)]
@@ -50,12 +64,25 @@ mod tests {
             let media_type = Some(kind.to_owned());
             let (id, integration) = (Id::new("f"), Id::new("i"));
             MediaFile { id, integration, held: None, media_type, created: Timestamp::from_millis(0) }
-                .shown_name()
+                .shown_name(None)
         };
         assert_eq!(named("image/jpeg"), "file.jpeg");
         assert_eq!(named("audio/ogg; codecs=opus"), "file.ogg");
         assert_eq!(named("application/vnd.openxmlformats"), "file.vnd");
         assert_eq!(named("x"), "file");
+    }
+
+    #[test]
+    fn a_senders_name_is_made_harmless() {
+        for (given, shown) in [
+            ("bill.pdf", "bill.pdf"),
+            ("https://cdn.example.com/v/photo.jpg?oh=1", "photo.jpg"),
+            ("../../été\r\n 1.png", "t---1.png"),
+            ("1234/Über uns.docx", "ber-uns.docx"),
+        ] {
+            assert_eq!(plain(given), shown, "{given}");
+        }
+        assert!(plain(&"x".repeat(500)).len() <= 64);
     }
 
     #[test]

@@ -8,13 +8,17 @@ mod control;
 mod files;
 mod inbox;
 mod kept;
+mod mailgun;
 mod messagebird;
+mod messenger;
+mod meta;
 mod outbox;
 mod provider;
 mod rules;
 mod server;
 mod sms;
 mod twilio;
+mod whatsapp;
 
 #[cfg(test)]
 mod tests;

@@ -129,7 +129,8 @@ impl Sent {
         let Draft { provider_id, to, from, text, media, reference, callback, pool, .. } = &self.draft;
         let options = [reference, callback, pool].into_iter().flatten();
         let texts = [provider_id, to, from, text].into_iter().chain(media).chain(options);
-        SENT_OVERHEAD + texts.map(String::len).sum::<usize>()
+        let request = if self.draft.request.is_null() { 0 } else { self.draft.request.to_string().len() };
+        SENT_OVERHEAD + request + texts.map(String::len).sum::<usize>()
     }
 }
 

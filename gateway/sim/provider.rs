@@ -10,7 +10,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Number, Value};
 
-use super::{Account, Sim, messagebird::MessageBird, outbox::Sent, twilio::Twilio};
+use super::{
+    Account, Sim, mailgun::Mailgun, messagebird::MessageBird, messenger::Messenger, outbox::Sent,
+    twilio::Twilio, whatsapp::WhatsApp,
+};
 
 /// One provider as the simulator plays it. How it checks a send and words the answer is behind its routes,
 /// which hand a checked message to [`super::outbox`].
@@ -35,7 +38,10 @@ pub(super) trait Provider: Send + Sync {
 pub(super) fn all(accounts: &[Arc<Account>]) -> HashMap<&'static str, Arc<dyn Provider>> {
     let mut providers: HashMap<&'static str, Arc<dyn Provider>> = HashMap::new();
     providers.insert("messagebird", Arc::new(MessageBird::new(accounts)));
+    providers.insert("messenger", Arc::new(Messenger::new(accounts)));
+    providers.insert("mailgun", Arc::new(Mailgun::new(accounts)));
     providers.insert("twilio", Arc::new(Twilio::new(accounts)));
+    providers.insert("whatsapp", Arc::new(WhatsApp::new(accounts)));
     for account in accounts.iter().filter(|account| !providers.contains_key(account.kind.as_str())) {
         tracing::warn!(integration = %account.integration_id, kind = %account.kind, "the simulator does not play this provider");
     }
