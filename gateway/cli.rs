@@ -57,6 +57,9 @@ struct Serve {
     /// Ignore `[sim]`: no simulator is started.
     #[arg(long)]
     no_sim: bool,
+    /// Write tapes of what providers say to this folder, with all that is private replaced.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +74,7 @@ pub fn cli(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
     let done = match command {
-        Command::Serve(Serve { file, no_sim }) => serve(&file.config, registry, no_sim),
+        Command::Serve(serve) => self::serve(serve, registry),
         Command::Check(file) => {
             read(&file.config, &registry).map(|_| println!("{}: ok", file.config.display()))
         }
@@ -93,13 +96,13 @@ pub fn cli(registry: Registry) -> ExitCode {
     }
 }
 
-fn serve(path: &Path, registry: Registry, no_sim: bool) -> Result<(), String> {
-    let mut config = read(path, &registry)?;
+fn serve(Serve { file, no_sim, record }: Serve, registry: Registry) -> Result<(), String> {
+    let mut config = read(&file.config, &registry)?;
     telemetry::start(config.log, LOGGED);
     if no_sim || cfg!(not(feature = "sim")) {
         config.sim = None;
     }
-    run::serve(config, path.to_owned(), registry)
+    run::serve(config, file.config, registry, record)
 }
 
 /// Reads a configuration file; the error lists every problem.

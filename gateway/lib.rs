@@ -11,6 +11,7 @@ pub mod egress;
 pub mod media;
 pub mod model;
 pub mod outbox;
+pub mod recorder;
 mod run;
 pub mod server;
 pub mod settings;

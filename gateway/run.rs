@@ -1,5 +1,7 @@
 //! Putting the gateway together, running it, and taking it down without losing anything.
 
+mod parts;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,30 +9,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use heliograph_connectors::Registry;
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use url::Url;
 
-use crate::api::{self, Api, BodyLimits};
+use crate::api::{self, Api};
 use crate::channels::Channels;
 use crate::config::Config;
-use crate::core::{Core, Policy};
-use crate::egress::{ProviderEgress, WebhookEgress};
-use crate::media::Media;
+use crate::core::Core;
 #[cfg(feature = "sim")]
 use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
-use crate::outbox::{Announcing, Outbox};
+use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
 use crate::store::{self, Store};
 use crate::{cli, server, wire};
+use parts::{body_limits, open_media, outbox, policy, public_url, use_simulator, warn_of_unused};
 
 /// How often the configuration file is looked at for changes.
 const FILE_WATCH: Duration = Duration::from_secs(2);
+
+/// How long the last tapes may take to be written.
+const RECORDING_DRAIN: Duration = Duration::from_secs(5);
 
 /// A gateway put together and listening.
 struct Gateway {
@@ -46,6 +48,8 @@ struct Gateway {
     lasting: JoinSet<()>,
     stop_lasting: CancellationToken,
     drain: Duration,
+    /// What writes down the providers' traffic; it ends when nobody is left to tell it anything.
+    recording: JoinSet<()>,
     addresses: Addresses,
 }
 
@@ -68,9 +72,14 @@ impl fmt::Display for Addresses {
 }
 
 /// Serves until SIGTERM or SIGINT.
-pub(crate) fn serve(config: Config, path: PathBuf, registry: Registry) -> Result<(), String> {
+pub(crate) fn serve(
+    config: Config,
+    path: PathBuf,
+    registry: Registry,
+    record: Option<PathBuf>,
+) -> Result<(), String> {
     runtime()?.block_on(async {
-        let mut gateway = Gateway::start(config, registry.clone()).await?;
+        let mut gateway = Gateway::start(config, registry.clone(), record).await?;
         println!("ready {}", gateway.addresses);
         gateway.until_stopped(path, registry).await
     })
@@ -85,7 +94,7 @@ pub(crate) fn visited(
 ) -> Result<(), String> {
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let mut gateway = Gateway::start(config, registry).await?;
+        let mut gateway = Gateway::start(config, registry, None).await?;
         let ended = tokio::select! {
             ended = visit(&gateway.addresses) => ended,
             () = signals.stop() => Err("stopped".into()),
@@ -110,7 +119,11 @@ async fn bind(address: std::net::SocketAddr) -> Result<(TcpListener, String), St
 }
 
 impl Gateway {
-    async fn start(mut config: Config, registry: Registry) -> Result<Gateway, String> {
+    async fn start(
+        mut config: Config,
+        registry: Registry,
+        record: Option<PathBuf>,
+    ) -> Result<Gateway, String> {
         let (public, api_url) = bind(config.server.listen).await?;
         let (admin, admin_url) = bind(config.server.admin).await?;
         let sim = match config.sim {
@@ -130,10 +143,8 @@ impl Gateway {
         let settings = Arc::new(settings.map_err(|error| error.to_string())?);
         let sim_url = sim.as_ref().map(|(_, url)| url.clone());
         let addresses = Addresses { api: api_url, admin: admin_url, sim: sim_url };
-        let public_url = match config.server.public_url.clone() {
-            Some(url) => url,
-            None => Url::parse(&addresses.api).map_err(|error| error.to_string())?,
-        };
+        let public_url = public_url(&config, &addresses.api)?;
+        let (recorder, recording) = recorder(record, &config, &registry)?;
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
         let core = Core::new(store.clone(), clock, policy(&config, &channels), wire::subscribes);
@@ -148,6 +159,7 @@ impl Gateway {
             lasting.spawn(simulator(listener, accounts, stop_lasting.clone()));
         }
         let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &stop)?;
+        let outbox = Arc::new(outbox.recorded_by(recorder.clone()));
         for queue in store.queues() {
             tasks.spawn(outbox.clone().work(queue));
         }
@@ -156,14 +168,26 @@ impl Gateway {
             core,
             settings: settings.clone(),
             channels: channels.clone(),
+            recorder,
             media,
             limits: body_limits(&config),
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         });
         tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));
         lasting.spawn(server::serve(admin, api::admin_router(api), stop_lasting.clone()));
-        let drain = config.server.drain;
-        Ok(Gateway { store, settings, channels, ready, stop, tasks, lasting, stop_lasting, drain, addresses })
+        Ok(Gateway {
+            store,
+            settings,
+            channels,
+            ready,
+            stop,
+            tasks,
+            lasting,
+            stop_lasting,
+            drain: config.server.drain,
+            recording,
+            addresses,
+        })
     }
 
     /// Serves, follows the configuration file, and ends in order.
@@ -227,6 +251,12 @@ impl Gateway {
         self.stop_lasting.cancel();
         self.tasks.abort_all();
         self.lasting.abort_all();
+        self.tasks.shutdown().await;
+        self.lasting.shutdown().await;
+        let written = async { while self.recording.join_next().await.is_some() {} };
+        if tokio::time::timeout(RECORDING_DRAIN, written).await.is_err() {
+            warn!("the recording was cut short");
+        }
         self.store.close().await;
     }
 }
@@ -275,87 +305,19 @@ fn modified(path: &std::path::Path) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Where the operator named no address for a provider, the simulator stands in.
-fn use_simulator(config: &mut Config, registry: &Registry, sim_url: &str) {
-    for kind in registry.kinds() {
-        let provider = config.providers.entry(kind.to_owned()).or_default();
-        provider.entry("baseUrl").or_insert_with(|| Value::String(format!("{sim_url}/{kind}")));
-    }
-}
-
-/// Settings that are read but do nothing yet must not look as if they did.
-fn warn_of_unused(config: &Config) {
-    let integrations = config.tenants.iter().flat_map(|tenant| &tenant.integrations);
-    for integration in integrations.filter(|integration| integration.limits.per_day.is_some()) {
-        warn!(integration = %integration.id, "limits.perDay is not enforced by this version");
-    }
-    if config.store.wait_aof {
-        warn!(
-            "store.wait = \"aof\" is not honoured by this version: a commit waits for Redis, not for its disk"
-        );
-    }
-    if config.secrets_key.is_none() {
-        warn!("secrets.key is not set: credentials made through the API are stored in the clear");
-    }
-}
-
-fn body_limits(config: &Config) -> BodyLimits {
-    let server = &config.server;
-    BodyLimits { api: server.api_body, hook: server.hook_body, mail_hook: server.mailgun_hook_body }
-}
-
-fn open_media(config: &Config) -> Result<Arc<Media>, String> {
-    let providers = ProviderEgress::new(config.egress_allow.clone()).map_err(|error| error.to_string())?;
-    let dir = config.media_dir.clone().unwrap_or_else(|| media_beside(&config.store.url));
-    let media = Media::open(dir.clone(), Arc::new(providers));
-    Ok(Arc::new(media.map_err(|error| format!("{}: {error}", dir.display()))?))
-}
-
-/// Where files are kept when the operator names no place. On Redis that is this machine's own disk, which a
-/// gateway alone can do with and several cannot.
-fn media_beside(store: &str) -> PathBuf {
-    match store.strip_prefix("embedded:").filter(|place| !place.starts_with(':')) {
-        Some(place) => PathBuf::from(place).join("media"),
-        None => {
-            warn!("media.dir is not set: files are kept in ./data/media, where no other gateway sees them");
-            PathBuf::from("data/media")
-        }
-    }
-}
-
-fn policy(config: &Config, channels: &Channels) -> Policy {
-    Policy {
-        retry: config.send.retry.clone(),
-        expires_after: config.send.expires_after,
-        reconcile_window: config.send.reconcile_window,
-        keep_deliveries: config.retention.notifications,
-        keep_dedupe: config.retention.dedupe,
-        keep_dead_letters: config.retention.dead_letters,
-        links_expire_after: config.links_expire_after,
-        public_base: channels.public_base().to_owned(),
-    }
-}
-
-fn outbox(
+/// Where providers reach us: what the operator says, else the address listened on.
+/// Begins to record, when asked to.
+fn recorder(
+    folder: Option<PathBuf>,
     config: &Config,
-    store: &Arc<dyn Store>,
-    core: &Core,
-    settings: &Arc<Settings>,
-    channels: &Arc<Channels>,
-    media: &Arc<Media>,
-    stop: &CancellationToken,
-) -> Result<Arc<Outbox>, String> {
-    let webhooks = WebhookEgress::new(config.egress_allow.clone(), config.webhooks.timeout);
-    Ok(Arc::new(Outbox::new(
-        store.clone(),
-        core.clone(),
-        settings.clone(),
-        channels.clone(),
-        media.clone(),
-        webhooks.map_err(|error| error.to_string())?,
-        Announcing { schedule: config.webhooks.schedule.clone(), strict: config.webhooks.strict },
-        stop.clone(),
-    )))
+    registry: &Registry,
+) -> Result<(Option<Arc<Recorder>>, JoinSet<()>), String> {
+    let mut recording = JoinSet::new();
+    let Some(folder) = folder else { return Ok((None, recording)) };
+    warn!(folder = %folder.display(), "what providers say is written down, with what is private replaced");
+    let (recorder, writer) = recorder::open(folder, registry.clone(), config.providers.clone())?;
+    recording.spawn_blocking(move || writer.run());
+    Ok((Some(Arc::new(recorder)), recording))
 }
 
 /// Builds the channels of all integrations anew.

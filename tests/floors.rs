@@ -15,11 +15,12 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("egress", &["model"]),
     ("channels", &["model", "settings"]),
     ("telemetry", &["config"]),
+    ("recorder", &["model"]),
     ("sim", &[]),
     ("demo", &[]),
     ("media", &["model", "core"]),
-    ("api", &["model", "core", "wire", "settings", "channels", "media"]),
-    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "media"]),
+    ("api", &["model", "core", "wire", "settings", "channels", "media", "recorder"]),
+    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "media", "recorder"]),
     ("config", &["model"]),
 ];
 

@@ -114,7 +114,10 @@ async fn take_in(
     request: Request,
 ) -> Result<Response, Problem> {
     let raw = received(api, kind, request).await?;
-    if let Some(reply) = handshake(&candidates, &raw) {
+    if let Some((candidate, reply)) = handshake(&candidates, &raw) {
+        if reply.status.is_success() {
+            candidate.record(api, &raw);
+        }
         return Ok(written(reply));
     }
     let candidates = concerned(candidates, &raw);
@@ -125,6 +128,9 @@ async fn take_in(
             Ok(understood) => understood,
             Err(Unproven) => continue,
         };
+        if !proven {
+            candidate.record(api, &raw);
+        }
         proven = true;
         if let Some(understood) = understood {
             candidate.ingest(api, understood).await?;
@@ -163,12 +169,12 @@ fn concerned(mut candidates: Vec<Candidate>, raw: &RawWebhook) -> Vec<Candidate>
 }
 
 /// The answer to a subscription handshake: the first that agrees, else the first that refuses.
-fn handshake(candidates: &[Candidate], raw: &RawWebhook) -> Option<Reply> {
+fn handshake<'a>(candidates: &'a [Candidate], raw: &RawWebhook) -> Option<(&'a Candidate, Reply)> {
     let mut refusal = None;
     for candidate in candidates {
         match candidate.channel.handshake(raw) {
-            Some(reply) if reply.status.is_success() => return Some(reply),
-            Some(reply) => refusal = refusal.or(Some(reply)),
+            Some(reply) if reply.status.is_success() => return Some((candidate, reply)),
+            Some(reply) => refusal = refusal.or(Some((candidate, reply))),
             None => {}
         }
     }
@@ -196,6 +202,15 @@ impl Candidate {
                 warn!(%integration, reason = %malformed, "a proven hook is malformed");
                 Ok(None)
             }
+        }
+    }
+
+    /// Has it written down, where somebody records.
+    fn record(&self, api: &Api, raw: &RawWebhook) {
+        if let (Some(recorder), Some(integration)) =
+            (&api.recorder, self.tenant.integration(&self.integration))
+        {
+            recorder.hook(integration, &self.channel, raw);
         }
     }
 

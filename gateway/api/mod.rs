@@ -29,6 +29,7 @@ use crate::channels::Channels;
 use crate::core::{Core, Route};
 use crate::media::Media;
 use crate::model::{Integration, Tenant};
+use crate::recorder::Recorder;
 use crate::settings::Settings;
 
 use problem::Problem;
@@ -41,6 +42,8 @@ pub struct Api {
     pub settings: Arc<Settings>,
     /// The live channels.
     pub channels: Arc<Channels>,
+    /// Who writes down what providers tell, when somebody does.
+    pub recorder: Option<Arc<Recorder>>,
     /// Files that came with messages.
     pub media: Arc<Media>,
     /// How big bodies may be.

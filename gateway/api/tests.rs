@@ -156,6 +156,7 @@ async fn api() -> Arc<Api> {
         core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes),
         settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
+        recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
         limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
         ready: Arc::new(|| true),

@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
 use crate::model::{Delivery, Id};
+use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
 
 use super::{Claim, Outbox, STORE_PAUSE};
@@ -81,7 +82,16 @@ impl Outbox {
             Some(pace) => pace.open.acquire().await.ok(),
             None => None,
         };
-        route.channel.send(message, self.media.providers()).await
+        let door = self.media.providers();
+        match self.recorder.as_deref().filter(|recorder| recorder.hears(&route.integration.kind)) {
+            None => route.channel.send(message, door).await,
+            Some(recorder) => {
+                let door = Overheard::at(door);
+                let result = route.channel.send(message, &door).await;
+                recorder.sent(route.integration, message, door, &result);
+                result
+            }
+        }
     }
 
     /// Saves what came of a call. The result is in hand, so this goes on until the store has it.

@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::egress::WebhookEgress;
 use crate::media::Media;
 use crate::model::{Id, Integration, Timestamp, Webhook};
+use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 
@@ -44,6 +45,7 @@ pub struct Outbox {
     channels: Arc<Channels>,
     media: Arc<Media>,
     webhooks: WebhookEgress,
+    recorder: Option<Arc<Recorder>>,
     announcing: Announcing,
     paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
     /// Posts open at each webhook's receiver.
@@ -97,11 +99,17 @@ impl Outbox {
             channels,
             media,
             webhooks,
+            recorder: None,
             announcing,
             paces: Mutex::default(),
             posts: Mutex::default(),
             stop,
         }
+    }
+
+    /// The same, with somebody who writes down what providers answer.
+    pub fn recorded_by(self, recorder: Option<Arc<Recorder>>) -> Outbox {
+        Outbox { recorder, ..self }
     }
 
     /// The pace of the integration a group stands for; `None` when it stands for a webhook.

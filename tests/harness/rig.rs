@@ -32,9 +32,18 @@ impl Rig {
 
     /// The same with a changed configuration.
     pub(crate) async fn with(engine: Engine, change: impl FnOnce(Config) -> Config) -> Self {
+        Self::started(engine, &[], change).await
+    }
+
+    /// The same with more said on the command line.
+    pub(crate) async fn started(
+        engine: Engine,
+        arguments: &[&'static str],
+        change: impl FnOnce(Config) -> Config,
+    ) -> Self {
         let receiver = Receiver::start().await;
         let config = change(Config::default().set("apps.0.webhooks.0.target", receiver.url.as_str()));
-        let mut gateway = Gateway::prepare(engine, config, &[]);
+        let mut gateway = Gateway::prepare(engine, config, arguments);
         gateway.start().await;
         Self { gateway, receiver, apart: None }
     }

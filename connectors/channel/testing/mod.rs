@@ -27,6 +27,7 @@ use super::{
 };
 use crate::Registry;
 
+pub use plain_http::{print_request, print_response, request as read_request};
 pub use tape::Tape;
 
 /// What makes a folder a case: the file that says what happens to the channel.

@@ -14,8 +14,8 @@ use url::form_urlencoded;
 
 use super::super::{Request, Response};
 
-/// Reads a request.
-pub(super) fn request(path: &Path) -> Result<Request, String> {
+/// Reads a request from a case's file.
+pub fn request(path: &Path) -> Result<Request, String> {
     let file = Message::read(path)?;
     let mut words = file.start_line.split(' ');
     let (Some(method), Some(target)) = (words.next(), words.next()) else {
@@ -39,8 +39,8 @@ pub(super) fn response(path: &Path) -> Result<Response, String> {
     response.body(file.body).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Writes a request so that [`request`] reads it back.
-pub(super) fn print(request: &Request) -> Vec<u8> {
+/// A request as text, as a case's files hold it.
+pub fn print_request(request: &Request) -> Vec<u8> {
     let mut text = format!("{} {} HTTP/1.1\n", request.method(), target(request)).into_bytes();
     if let Some(authority) = request.uri().authority() {
         text.extend(format!("Host: {authority}\n").bytes());
@@ -50,6 +50,20 @@ pub(super) fn print(request: &Request) -> Vec<u8> {
     }
     text.push(b'\n');
     text.extend(request.body());
+    text.push(b'\n');
+    text
+}
+
+/// A response as text, as a case's files hold it.
+pub fn print_response(response: &Response) -> Vec<u8> {
+    let status = response.status();
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut text = format!("HTTP/1.1 {} {reason}\n", status.as_u16()).into_bytes();
+    for (name, value) in response.headers() {
+        text.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+    }
+    text.push(b'\n');
+    text.extend(response.body());
     text.push(b'\n');
     text
 }

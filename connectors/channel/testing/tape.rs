@@ -70,7 +70,7 @@ impl Tape {
             let unchanged = path.is_file()
                 && plain_http::request(&path).is_ok_and(|old| plain_http::difference(&old, call).is_none());
             if !unchanged {
-                super::write(&path, &plain_http::print(call))?;
+                super::write(&path, &plain_http::print_request(call))?;
             }
         }
         Ok(())
