@@ -22,6 +22,8 @@ fn root() -> PathBuf {
 fn samples() -> Vec<(&'static str, Body)> {
     let link = json!({"type": "link", "_id": "1", "text": "Track it", "uri": "https://example.com/1"});
     let item = json!({"_id": "5", "title": "Parcel", "description": "On its way", "actions": [link]});
+    let stop = json!({"type": "postback", "_id": "3", "text": "Stop it", "payload": "STOP_IT"});
+    let choice = json!({"_id": "5", "title": "Parcel", "description": "On its way", "actions": [stop]});
     let field = json!({"_id": "6", "type": "text", "name": "city", "label": "Your city?"});
     let with = |action: Value| json!({"type": "text", "text": TEXT, "actions": [action]});
     let content = [
@@ -32,10 +34,7 @@ fn samples() -> Vec<(&'static str, Body)> {
             with(json!({"type": "webview", "_id": "2", "text": "Choose", "uri": "https://example.com/2",
                         "fallback": "https://example.com/3"})),
         ),
-        (
-            "text with `postback`",
-            with(json!({"type": "postback", "_id": "3", "text": "Stop it", "payload": "STOP_IT"})),
-        ),
+        ("text with `postback`", with(stop)),
         (
             "text with `reply`",
             with(json!({"type": "reply", "_id": "4", "text": "Tomorrow", "payload": "TOMORROW"})),
@@ -59,7 +58,8 @@ fn samples() -> Vec<(&'static str, Body)> {
         ),
         ("location", json!({"type": "location", "lat": 45.5, "long": -73.5})),
         ("carousel", json!({"type": "carousel", "items": [item]})),
-        ("list", json!({"type": "list", "items": [item]})),
+        ("list with `postback`", json!({"type": "list", "items": [choice]})),
+        ("list with `link`", json!({"type": "list", "items": [item]})),
         ("form", json!({"type": "form", "fields": [field]})),
     ];
     let of = |value: Value| Body::Content(serde_json::from_value(value).expect("content"));

@@ -133,6 +133,14 @@ fn is_there(target: &str, name: &str) -> bool {
             let mut listed = list.unwrap_or_default().split(',').map(str::trim);
             listed.any(|one| one == *story) && text.contains(&function)
         }
+        ("stories", ["channels", channel, "embedded" | "redis", story]) => {
+            let text = source("tests/channels.rs");
+            let list = text.split("on_every_channel! {").nth(1).and_then(|rest| rest.split("} }").next());
+            let mut listed = list.unwrap_or_default().split([',', '{', '=']).map(str::trim);
+            listed.clone().any(|one| one == *channel)
+                && listed.any(|one| one == *story)
+                && text.contains(&function)
+        }
         ("stories", [module, _]) => {
             let text = source(&format!("tests/{module}.rs"));
             let before = text.split(&function).next().unwrap_or_default();
@@ -229,8 +237,8 @@ fn the_configuration_table_names_every_key_with_its_default() {
     for file in ["mod.rs", "apps.rs"] {
         text += &source(&format!("gateway/config/{file}"));
     }
-    text += &source("connectors/twilio/mod.rs");
-    let table = rows(section(README, "## Configuration"));
+    let (keys, _) = section(README, "## Configuration").split_once("### Channels").expect("channels follow");
+    let table = rows(keys);
     let is_key = |word: &&str| word.contains('.') && word.chars().all(|c| c.is_alphanumeric() || c == '.');
     let mut told: BTreeMap<&str, Vec<&Vec<&str>>> = BTreeMap::new();
     for row in &table {
@@ -247,10 +255,41 @@ fn the_configuration_table_names_every_key_with_its_default() {
         let shows = |default: &String| rows.iter().any(|row| row.iter().any(|cell| cell.contains(default)));
         assert!(default.as_ref().is_none_or(shows), "`{key}` is shown without its default {default:?}");
     }
-    // `base_url` asks for this one.
+    // `base_url` of a channel asks for this one.
     let known = |word: &&&str| **word == "baseUrl" || text.contains(&format!("\"{word}\""));
     let unknown: Vec<_> = told.keys().filter(|word| !known(word)).collect();
     assert!(unknown.is_empty(), "README's table names what nobody reads: {unknown:?}");
+}
+
+#[test]
+fn the_channels_table_names_every_setting() {
+    let table = rows(section(README, "### Channels"));
+    let kinds: Vec<&str> = table.iter().flat_map(|row| quoted(row[0])).collect();
+    let known: Vec<&str> = heliograph_connectors::Registry::builtin().kinds().collect();
+    assert_eq!(kinds, known, "README's table of channels (left) and the registry (right)");
+    for row in &table {
+        let kind = quoted(row[0])[0];
+        let mut text = source(&format!("connectors/{kind}/mod.rs"));
+        if text.contains("Graph::read") {
+            text += &source("connectors/meta.rs");
+        }
+        let mut asked: BTreeSet<String> = asked(&text).into_keys().collect();
+        // Keys handed on to whoever reads them, and the one that `base_url` asks for.
+        let handed = text.split("(&mut settings, \"").skip(1);
+        asked.extend(handed.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()));
+        asked.insert("baseUrl".into());
+        let told: BTreeSet<String> =
+            row[1..3].iter().flat_map(|cell| quoted(cell)).map(str::to_owned).collect();
+        let missing: Vec<_> = asked.difference(&told).collect();
+        assert!(missing.is_empty(), "{kind}: README does not name {missing:?}");
+        let rate = text.split("rate: Rate {").nth(1).expect("a pace").split(',');
+        let pace: Vec<f64> = rate
+            .take(2)
+            .map(|part| part.split(':').nth(1).expect("a number").trim().parse().expect("a number"))
+            .collect();
+        let shown: Vec<f64> = row[4].split(',').map(|one| one.trim().parse().expect("a number")).collect();
+        assert_eq!(shown, pace, "{kind}: pace in README (left) and in the connector (right)");
+    }
 }
 
 #[test]
@@ -271,6 +310,7 @@ fn links_lead_somewhere() {
     for (page, folder) in [(README, ""), (MAP, "gateway")] {
         let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.starts_with("http")) {
+            let target = target.split('#').next().unwrap_or_default();
             assert!(root().join(folder).join(Path::new(target)).exists(), "{folder}: no {target}");
         }
     }
