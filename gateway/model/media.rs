@@ -77,7 +77,7 @@ mod tests {
         for (given, shown) in [
             ("bill.pdf", "bill.pdf"),
             ("https://cdn.example.com/v/photo.jpg?oh=1", "photo.jpg"),
-            ("../../été\r\n 1.png", "t---1.png"),
+            ("../../été\r\n 1.png", "t----1.png"),
             ("1234/Über uns.docx", "ber-uns.docx"),
         ] {
             assert_eq!(plain(given), shown, "{given}");
