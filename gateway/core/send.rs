@@ -124,7 +124,7 @@ impl Core {
     ) -> Result<OutboundMessage, CoreError> {
         let (occasion, author) = match &delivery.purpose {
             Purpose::Message { author, .. } => (Occasion::Conversation, author.clone()),
-            Purpose::Notification { author } => (Occasion::Notification, author.name.clone()),
+            Purpose::Notification { author, .. } => (Occasion::Notification, author.name.clone()),
             Purpose::Link { .. } => (Occasion::Notification, None),
         };
         let address = delivery.destination.as_str();

@@ -18,6 +18,8 @@ pub struct App {
     pub name: String,
     /// Its switches.
     pub settings: AppSettings,
+    /// The pace all its integrations share; none when nothing is set.
+    pub limits: Limits,
 }
 
 /// An app's switches, by the names v1.1 gives them.
@@ -71,6 +73,8 @@ pub struct Integration {
     pub settings: Map<String, Value>,
     /// The pace set for it; what is unset is the channel's.
     pub limits: Limits,
+    /// Whether an operator holds back all it sends.
+    pub paused: bool,
     /// What to do with a send whose outcome stays unknown.
     pub on_unknown: OnUnknown,
     /// Send even to those who opted out.
@@ -200,6 +204,7 @@ mod tests {
             display_name: None,
             settings,
             limits: Limits::default(),
+            paused: false,
             on_unknown: OnUnknown::Resend,
             ignore_opt_out: false,
             user_receipts: None,

@@ -191,11 +191,11 @@ pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
     (stable_hash(app.as_str()) % u64::from(shards.max(1))) as u16
 }
 
-/// The slot a job is worked in: sends by integration, so that one node paces it; announcements by lane, so that
-/// a busy webhook spreads over nodes.
+/// The slot a job is worked in: sends by integration, whatever their priority, so that one node paces it;
+/// announcements by lane, so that a busy webhook spreads over nodes.
 pub fn slot_of(job: &NewJob) -> u8 {
     let by = match job.work {
-        Work::Send { .. } => &job.group,
+        Work::Send { .. } => Job::integration(&job.group),
         Work::Announce { .. } | Work::Fetch { .. } => &job.lane,
     };
     (stable_hash(by) % u64::from(SLOTS)) as u8
