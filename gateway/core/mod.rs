@@ -8,6 +8,7 @@ mod dead_letters;
 mod history;
 mod identify;
 mod ingest;
+mod limited;
 mod link;
 mod media;
 mod notify;
