@@ -24,6 +24,7 @@ pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters};
 pub use history::{History, Window};
 pub use identify::NewUser;
+pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
 pub use link::Link;
 pub use notify::Notify;
 pub use send::{Begin, Conclusion};

@@ -45,7 +45,10 @@ impl Core {
         let delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
         let mut batch = Batch::new(&tenant.app.id);
         batch.insert(&delivery);
-        batch.job(NewJob::send(&delivery, due));
+        batch.job(match due > now {
+            true => NewJob::send_later(&delivery, due),
+            false => NewJob::send(&delivery, now),
+        });
         self.store.commit(batch).await?;
         Ok(delivery.id)
     }

@@ -86,8 +86,8 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A send: one lane per destination and priority of an integration. What is to leave later has a lane of its
-    /// own, or it would hold back what the person is to get before.
+    /// A send: one lane per destination and priority of an integration. It has the delivery's id: a delivery has one
+    /// job.
     pub fn send(delivery: &Delivery, due: Timestamp) -> NewJob {
         let Delivery { id, integration, destination, .. } = delivery;
         let priority = match &delivery.purpose {
@@ -95,11 +95,16 @@ impl NewJob {
             Purpose::Message { .. } | Purpose::Link { .. } => Priority::High,
         };
         let group = priority.group(integration);
-        let lane = match due > delivery.created {
-            true => format!("{group}>at:{id}>{destination}"),
-            false => format!("{group}>{destination}"),
-        };
-        NewJob { id: Id::fresh(due), group, lane, due, work: Work::Send { delivery: id.clone() } }
+        let lane = format!("{group}>{destination}");
+        NewJob { id: Id::new(id.as_str()), group, lane, due, work: Work::Send { delivery: id.clone() } }
+    }
+
+    /// The same for what is to leave later. It has a lane of its own, or it would hold back what the person is to get
+    /// before.
+    pub fn send_later(delivery: &Delivery, due: Timestamp) -> NewJob {
+        let now = NewJob::send(delivery, due);
+        let lane = format!("{}>at:{}>{}", now.group, delivery.id, delivery.destination);
+        NewJob { lane, ..now }
     }
 
     /// A file to be fetched; none waits for another.
@@ -186,7 +191,7 @@ mod tests {
         let body = Body::Content(Content::text("hi"));
         let delivery = Delivery::queued(Id::new("d"), purpose, &integration, "+1514".into(), body, at, at);
         let due = Timestamp::from_millis(later);
-        let new = NewJob::send(&delivery, due);
+        let new = if later > 0 { NewJob::send_later(&delivery, due) } else { NewJob::send(&delivery, due) };
         let NewJob { id, group, lane, work, .. } = new.clone();
         (new, Job { id, app: Id::new("a"), group, lane, due, attempt: 0, work })
     }

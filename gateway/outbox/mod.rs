@@ -3,12 +3,14 @@
 mod adapt;
 mod announce;
 mod breaker;
+mod day;
 mod dispatch;
 mod fair;
 mod fetch;
 mod limiter;
 mod pace;
 mod pair;
+mod report;
 mod worker;
 
 use std::collections::HashMap;
@@ -158,7 +160,7 @@ impl Outbox {
 
     /// How every integration stands that has sent since the process began.
     pub fn paces(&self) -> Vec<PaceNow> {
-        let now = self.began.elapsed();
+        let now = self.moment();
         let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         paces.iter().map(|(integration, pace)| pace.now(integration, now)).collect()
     }

@@ -12,6 +12,7 @@ use crate::model::{App, Id, Integration, Limits, Priority, Timestamp};
 
 use super::adapt::Adapted;
 use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass};
+use super::day::Day;
 use super::fair::Shares;
 use super::limiter::{Limiter, Quantity};
 use super::pair::Pairs;
@@ -39,6 +40,9 @@ const TURN_LOST: Duration = Duration::from_millis(25);
 
 /// How soon somebody whose turn it is not asks again.
 const NEXT_TURN: Duration = Duration::from_millis(1);
+
+/// How soon what an operator paused is looked at again.
+const PAUSED_LOOK: Duration = Duration::from_millis(500);
 
 /// Integrations waiting for a permit of their app that keep a place in the line.
 const LINE_MAX: usize = 1024;
@@ -82,6 +86,8 @@ struct Flow {
     shares: Shares,
     parked_until: Timestamp,
     paused: bool,
+    per_day: Option<u64>,
+    day: Day,
     waits: u64,
 }
 
@@ -104,6 +110,8 @@ pub struct PaceNow {
     pub paused: bool,
     /// Whether its provider works.
     pub breaker: BreakerState,
+    /// Messages that may still leave today, where the day has a limit.
+    pub left_today: Option<u64>,
     /// How often a send had to wait, since the process began.
     pub waits: u64,
 }
@@ -125,6 +133,8 @@ impl Pace {
                 shares: Shares::default(),
                 parked_until: Timestamp::from_millis(0),
                 paused: integration.paused,
+                per_day: integration.limits.per_day,
+                day: Day::default(),
                 waits: 0,
             }),
         }
@@ -135,6 +145,7 @@ impl Pace {
         let set = quantity_of(&integration.limits, &channel.rate);
         let mut flow = self.flow();
         flow.paused = integration.paused;
+        flow.per_day = integration.limits.per_day;
         if flow.set == set {
             return;
         }
@@ -191,7 +202,7 @@ impl Pace {
         now: Moment,
     ) -> Result<(), Held> {
         let mut flow = self.flow();
-        flow.ready(now)?;
+        flow.allowed(now)?;
         flow.take(app, integration, destination, now)
     }
 
@@ -235,21 +246,34 @@ impl Pace {
         self.flow().pairs.refused(destination, asked, now.ticks)
     }
 
+    /// Whether it must be told first what left in the last day.
+    pub(super) fn lacks_day(&self) -> bool {
+        let flow = self.flow();
+        flow.per_day.is_some() && !flow.day.is_loaded()
+    }
+
+    /// What left in the last day, by step.
+    pub(super) fn load_day(&self, counted: Vec<(i64, u64)>) {
+        self.flow().day.load(counted);
+    }
+
     /// Until when the provider's word holds everything back.
     pub(super) fn parked_until(&self) -> Timestamp {
         self.flow().parked_until
     }
 
     /// How it stands.
-    pub(super) fn now(&self, integration: &Id<Integration>, ticks: Duration) -> PaceNow {
-        let flow = self.flow();
+    pub(super) fn now(&self, integration: &Id<Integration>, now: Moment) -> PaceNow {
+        let mut flow = self.flow();
+        let day = flow.day_ready(now.at).err();
         PaceNow {
             app: self.app.clone(),
             integration: integration.clone(),
             per_second: flow.set.per_second,
             rate: flow.adapted.rate(),
-            left: flow.limiter.left(ticks),
-            parked_until: flow.parked_until,
+            left: flow.limiter.left(now.ticks),
+            left_today: flow.per_day.map(|limit| flow.day.left(limit)),
+            parked_until: day.map_or(flow.parked_until, |day| flow.parked_until.max(day)),
             paused: flow.paused,
             breaker: self.gate.state(),
             waits: flow.waits,
@@ -262,11 +286,28 @@ impl Pace {
 }
 
 impl Flow {
-    fn ready(&self, now: Moment) -> Result<(), Held> {
+    /// Whether another message may leave.
+    fn ready(&mut self, now: Moment) -> Result<(), Held> {
+        if self.paused {
+            return Err(Held::For(PAUSED_LOOK));
+        }
+        self.allowed(now)
+    }
+
+    /// Whether another call may be made, be it for the rest of a message that began before an operator's pause.
+    fn allowed(&mut self, now: Moment) -> Result<(), Held> {
         if self.parked_until > now.at {
             return Err(Held::Until(self.parked_until));
         }
+        self.day_ready(now.at).map_err(Held::Until)?;
         self.limiter.ready(now.ticks).map_err(Held::For)
+    }
+
+    fn day_ready(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        match self.per_day {
+            Some(limit) if self.day.is_loaded() => self.day.ready(limit, now),
+            _ => Ok(()),
+        }
     }
 
     /// Takes from all three or from none: the integration's permit is known to be there, the person's is looked for
@@ -284,6 +325,9 @@ impl Flow {
         }
         self.pairs.take(destination, now.ticks).map_err(Held::Person)?;
         self.limiter.take(now.ticks).map_err(Held::For)?;
+        if self.per_day.is_some() {
+            self.day.count(now.at);
+        }
         match &mut line {
             Some(line) => line.take(now.ticks).map_err(Held::For),
             None => Ok(()),
@@ -357,22 +401,14 @@ impl Line {
 
 /// What is set, and where nothing is, what the channel usually takes.
 fn quantity_of(limits: &Limits, usual: &Rate) -> Quantity {
-    let usual = Quantity { per_second: usual.per_second, burst: usual.burst };
-    Quantity {
-        per_second: limits.per_second.unwrap_or(usual.per_second),
-        burst: limits.burst.or(limits.per_second.map(burst_of)).unwrap_or(usual.burst),
-    }
+    let (per_second, burst) = limits.pace(usual);
+    Quantity { per_second, burst }
 }
 
 /// The pace an app is set to; none when nothing is.
 pub(super) fn quantity_of_app(limits: &Limits) -> Option<Quantity> {
-    let per_second = limits.per_second?;
-    Some(Quantity { per_second, burst: limits.burst.unwrap_or_else(|| burst_of(per_second)) })
-}
-
-/// A pace set without a burst must not inherit a burst longer than its own second.
-fn burst_of(per_second: f64) -> u32 {
-    (per_second.ceil() as u32).max(1)
+    let usual = Rate { per_second: limits.per_second?, burst: 1, pause: Duration::ZERO };
+    Some(quantity_of(limits, &usual))
 }
 
 /// How many requests may be open: the channel's usual number, or what a faster pace needs.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
+use crate::core::CoreError;
 use crate::model::{App, Id, Job, Priority, Timestamp, Work};
 use crate::store::{Epoch, Queue, Retry, Settlement, StoreError};
 
@@ -187,6 +188,11 @@ impl Worker {
 
     /// Starts so many of a unit's jobs, or as many as may start.
     async fn turn(&mut self, unit: &mut Unit, starts: usize, now: Timestamp) -> Result<Turn, StoreError> {
+        if let Some((pace, _)) = &unit.pace
+            && pace.lacks_day()
+        {
+            self.outbox.load_day(unit, pace).await?;
+        }
         for _ in 0..starts {
             if let Some((pace, app)) = &unit.pace
                 && let Err(held) = pace.ready(app.as_deref(), self.outbox.moment())
@@ -344,6 +350,17 @@ impl Outbox {
         let app = self.settings.owner(&Id::new(Job::integration(group))).map(|tenant| tenant.app.id.clone());
         let groups = vec![(priority, group.to_owned())];
         units.push(Unit { name: name.to_owned(), app, pace: self.pace(group), groups });
+    }
+
+    /// Reads what an integration sent in the last day.
+    async fn load_day(&self, unit: &Unit, pace: &Pace) -> Result<(), StoreError> {
+        let Some(app) = &unit.app else { return Ok(()) };
+        match self.core.sent_lately(app, &Id::new(&*unit.name)).await {
+            Ok(counted) => pace.load_day(counted),
+            Err(CoreError::Store(error)) => return Err(error),
+            Err(error) => warn!(integration = unit.name, %error, "what left in the last day is not known"),
+        }
+        Ok(())
     }
 
     async fn perform(&self, claim: Claim<'_>, pass: Option<Pass>) {

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
-use crate::model::{App, Clock, Id, Job, NewJob, Timestamp, Work};
+use crate::model::{App, Clock, Id, Integration, Job, NewJob, Timestamp, Work};
 
 /// Where everything is kept.
 ///
@@ -43,6 +43,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// The work queues there are. Fixed for the life of the process.
     fn queues(&self) -> Vec<Queue>;
+
+    /// How many sends of an integration there are: waiting, out, or due later.
+    async fn waiting(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, StoreError>;
 
     /// Takes a queue over: claims made under an older epoch become free again and can no longer be settled.
     async fn lease(&self, queue: Queue) -> Result<Epoch, StoreError>;
@@ -220,11 +223,14 @@ pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
 /// The slot a job is worked in: sends by integration, whatever their priority, so that one node paces it;
 /// announcements by lane, so that a busy webhook spreads over nodes.
 pub fn slot_of(job: &NewJob) -> u8 {
-    let by = match job.work {
-        Work::Send { .. } => Job::integration(&job.group),
-        Work::Announce { .. } | Work::Fetch { .. } => &job.lane,
-    };
-    (stable_hash(by) % u64::from(SLOTS)) as u8
+    match job.work {
+        Work::Send { .. } => slot_by(Job::integration(&job.group)),
+        Work::Announce { .. } | Work::Fetch { .. } => slot_by(&job.lane),
+    }
+}
+
+fn slot_by(name: &str) -> u8 {
+    (stable_hash(name) % u64::from(SLOTS)) as u8
 }
 
 /// FNV-1a of 64 bits, its upper half folded into the lower. It must never change: stored work is found by it.

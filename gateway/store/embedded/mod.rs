@@ -29,7 +29,7 @@ use self::schema::Place;
 use self::upkeep::Upkeep;
 use self::writer::{Bench, Writer};
 use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally};
-use crate::model::{App, Clock, Id, Job, NewJob, Timestamp};
+use crate::model::{App, Clock, Id, Integration, Job, NewJob, Timestamp};
 
 /// The place that is no directory: everything in memory, for tests.
 pub const MEMORY: &str = ":memory:";
@@ -103,6 +103,11 @@ impl Store for Embedded {
     async fn is_queued(&self, _app: &Id<App>, job: &NewJob) -> Result<bool, StoreError> {
         let id = job.id.clone();
         self.look(move |connection| reads::is_queued(connection, id.as_str())).await
+    }
+
+    async fn waiting(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, StoreError> {
+        let (app, integration) = (app.clone(), integration.clone());
+        self.look(move |connection| reads::waiting(connection, app.as_str(), integration.as_str())).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {

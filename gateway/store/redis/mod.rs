@@ -23,9 +23,9 @@ use self::link::Link;
 use self::scripts::Scripts;
 use super::{
     Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, shard_of,
-    slot_of,
+    slot_by, slot_of,
 };
-use crate::model::{App, Id, Job, NewJob, Timestamp};
+use crate::model::{App, Id, Integration, Job, NewJob, Timestamp};
 
 /// The Redis engine.
 #[derive(Debug)]
@@ -165,6 +165,14 @@ impl Store for RedisStore {
         let mut command = cmd("HEXISTS");
         command.arg(format!("{}jobs", keys::queue(queue))).arg(job.id.as_str());
         self.link.call(&command).await
+    }
+
+    async fn waiting(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, StoreError> {
+        let queue = Queue { shard: shard_of(app, self.shards), slot: slot_by(integration.as_str()) };
+        let mut command = cmd("HGET");
+        command.arg(format!("{}waiting", keys::queue(queue))).arg(integration.as_str());
+        let waiting: Option<i64> = self.link.call(&command).await?;
+        Ok(waiting.unwrap_or(0).max(0).unsigned_abs())
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
