@@ -29,7 +29,7 @@ const SPREAD_IN_PROGRESS_MAX: usize = 96;
 const GROUPS_MAX: usize = 512;
 
 /// Jobs are claimed ahead of a limiter's permission for about this long, so that claiming does not set the pace.
-const AHEAD: Duration = Duration::from_millis(50);
+const AHEAD: Duration = Duration::from_millis(250);
 
 /// The loop looks again after this long even when nothing woke it.
 const SWEEP: Duration = Duration::from_secs(15);
