@@ -22,6 +22,7 @@ use crate::core::Core;
 #[cfg(feature = "sim")]
 use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
+use crate::outbox::Outbox;
 use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
 use crate::store::{self, Store};
@@ -160,10 +161,7 @@ impl Gateway {
         }
         let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &stop)?;
         let outbox = Arc::new(outbox.recorded_by(recorder.clone()));
-        for queue in store.queues() {
-            tasks.spawn(outbox.clone().work(queue));
-        }
-        tasks.spawn(outbox.clone().report());
+        put_to_work(&outbox, &*store, &mut tasks);
         let is_ready = ready.clone();
         let api = Arc::new(Api {
             core,
@@ -260,6 +258,14 @@ impl Gateway {
         }
         self.store.close().await;
     }
+}
+
+/// Starts the work on every queue, and what tells how it stands.
+fn put_to_work(outbox: &Arc<Outbox>, store: &dyn Store, tasks: &mut JoinSet<()>) {
+    for queue in store.queues() {
+        tasks.spawn(outbox.clone().work(queue));
+    }
+    tasks.spawn(outbox.clone().report());
 }
 
 /// Waits for a task that panicked. One that ends in peace is no failure.
