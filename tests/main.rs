@@ -16,6 +16,7 @@ mod hooks;
 mod link;
 mod mail;
 mod meta;
+mod metrics;
 mod notify;
 mod order;
 mod readme;

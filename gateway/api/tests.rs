@@ -153,7 +153,7 @@ async fn api() -> Arc<Api> {
     assert!(broken.is_empty(), "{broken:?}");
     let egress = ProviderEgress::new(Vec::new()).expect("a client");
     Arc::new(Api {
-        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes),
+        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes, Arc::default()),
         settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
         recorder: None,

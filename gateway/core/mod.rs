@@ -29,6 +29,7 @@ pub use send::{Begin, Conclusion};
 
 use heliograph_connectors::channel::Channel;
 
+use crate::metrics::Metrics;
 use crate::model::{Clock, Event, Integration, Tenant, Timestamp, Webhook};
 use crate::store::{Store, StoreError};
 
@@ -42,6 +43,7 @@ pub struct Core {
     clock: Arc<dyn Clock>,
     policy: Policy,
     wants: Wants,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether a webhook subscribed to an event. Handed in, because only the wire knows trigger names.
@@ -160,13 +162,24 @@ impl Core {
         self.clock.now()
     }
 
+    /// What counts what happens here.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Whether what is accepted now could be kept.
     pub async fn healthy(&self) -> Result<(), CoreError> {
         Ok(self.store.healthy().await?)
     }
 
     /// The use cases over a store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: Policy, wants: Wants) -> Core {
-        Core { store, clock, policy, wants }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+        wants: Wants,
+        metrics: Arc<Metrics>,
+    ) -> Core {
+        Core { store, clock, policy, wants, metrics }
     }
 }

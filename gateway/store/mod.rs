@@ -5,6 +5,7 @@
 
 mod batch;
 pub mod embedded;
+mod metered;
 pub mod redis;
 pub mod suite;
 
@@ -14,6 +15,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+
+pub use metered::Metered;
 
 pub use batch::{Batch, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
