@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::metrics::Metrics;
-use crate::model::{App, Id, Job, Timestamp};
+use crate::model::{App, Id, Job, NewJob, Timestamp};
 
-use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, Settlement, Store, StoreError, Stored};
+use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally};
 
 /// A store, and what counts its calls.
 #[derive(Debug)]
@@ -49,6 +49,14 @@ impl Store for Metered {
 
     async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError> {
         self.counted(self.inner.page(app, list, cut).await)
+    }
+
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError> {
+        self.counted(self.inner.tally(app, family, lists).await)
+    }
+
+    async fn is_queued(&self, app: &Id<App>, job: &NewJob) -> Result<bool, StoreError> {
+        self.counted(self.inner.is_queued(app, job).await)
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
