@@ -171,6 +171,7 @@ impl Gateway {
             recorder,
             media,
             limits: body_limits(&config),
+            in_flight: api::InFlight::default(),
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         });
         tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));

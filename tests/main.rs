@@ -17,6 +17,7 @@ mod link;
 mod mail;
 mod meta;
 mod notify;
+mod once;
 mod order;
 mod readme;
 mod record;

@@ -7,6 +7,7 @@ mod auth;
 mod hooks;
 mod jwt;
 mod media;
+mod once;
 mod path;
 mod problem;
 mod receive;
@@ -18,6 +19,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -32,6 +34,7 @@ use crate::model::{Integration, Tenant};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 
+pub use once::InFlight;
 use problem::Problem;
 
 /// What the API works on.
@@ -48,6 +51,8 @@ pub struct Api {
     pub media: Arc<Media>,
     /// How big bodies may be.
     pub limits: BodyLimits,
+    /// The idempotency keys being worked on.
+    pub in_flight: InFlight,
     /// Whether traffic is wanted: false while draining.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -84,7 +89,8 @@ impl BodyLimits {
 
 /// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/hooks` and `/media`.
 pub fn public_router(api: Arc<Api>) -> Router {
-    let routes = finished(v1::routes().merge(hooks::routes()).merge(media::routes()), api);
+    let v1 = v1::routes().layer(from_fn_with_state(api.clone(), once::guard));
+    let routes = finished(v1.merge(hooks::routes()).merge(media::routes()), api);
     // Around the routes, not on them: a path must be normalised before it is matched.
     Router::new().fallback_service(routes.map_request(path::normalised))
 }

@@ -66,10 +66,20 @@ impl Problem {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", description)
     }
 
+    /// 409
+    pub(super) fn conflict(description: &str) -> Problem {
+        Problem::new(StatusCode::CONFLICT, "conflict", description)
+    }
+
     /// 413
     pub(super) fn too_large(limit: usize) -> Problem {
         let description = format!("A body may have at most {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", description)
+    }
+
+    /// 422
+    pub(super) fn unprocessable(description: &str) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable_entity", description)
     }
 
     /// 500; what went wrong stands in the log.

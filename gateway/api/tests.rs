@@ -159,6 +159,7 @@ async fn api() -> Arc<Api> {
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
         limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
+        in_flight: super::InFlight::default(),
         ready: Arc::new(|| true),
     })
 }

@@ -11,6 +11,7 @@ mod ingest;
 mod link;
 mod media;
 mod notify;
+mod once;
 mod records;
 mod send;
 mod settle;
@@ -25,6 +26,7 @@ pub use history::{History, Window};
 pub use identify::NewUser;
 pub use link::Link;
 pub use notify::Notify;
+pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
 
 use heliograph_connectors::channel::Channel;
