@@ -162,6 +162,12 @@ impl Core {
         self.clock.now()
     }
 
+    /// How many sends of an app wait, through all of its integrations.
+    pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
+        let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
+        Ok(self.store.queued(&tenant.app.id, &groups).await?)
+    }
+
     /// Whether what is accepted now could be kept.
     pub async fn healthy(&self) -> Result<(), CoreError> {
         Ok(self.store.healthy().await?)
