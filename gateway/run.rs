@@ -171,10 +171,13 @@ impl Gateway {
             recorder,
             media,
             limits: body_limits(&config),
+            admission: api::Admission::new(config.server.backlog),
+            in_flight: api::InFlight::default(),
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         });
-        tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));
-        lasting.spawn(server::serve(admin, api::admin_router(api), stop_lasting.clone()));
+        let per_address = config.server.connections_per_ip;
+        tasks.spawn(server::serve(public, api::public_router(api.clone()), per_address, stop.clone()));
+        lasting.spawn(server::serve(admin, api::admin_router(api), per_address, stop_lasting.clone()));
         Ok(Gateway {
             store,
             settings,

@@ -3,10 +3,13 @@
 //! Meaning lives below: bodies are understood by `wire`, everything is done by `core`.
 
 mod admin;
+mod admission;
 mod auth;
+mod bounds;
 mod hooks;
 mod jwt;
 mod media;
+mod once;
 mod path;
 mod problem;
 mod receive;
@@ -36,6 +39,8 @@ use crate::model::{Integration, Tenant};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 
+pub use admission::Admission;
+pub use once::InFlight;
 use problem::Problem;
 
 /// What the API works on.
@@ -52,6 +57,10 @@ pub struct Api {
     pub media: Arc<Media>,
     /// How big bodies may be.
     pub limits: BodyLimits,
+    /// Who is let in.
+    pub admission: Admission,
+    /// The idempotency keys being worked on.
+    pub in_flight: InFlight,
     /// Whether traffic is wanted: false while draining.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -88,8 +97,12 @@ impl BodyLimits {
 
 /// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/hooks` and `/media`.
 pub fn public_router(api: Arc<Api>) -> Router {
-    let counted = from_fn_with_state(api.clone(), counted);
-    let routes = finished(v1::routes().merge(hooks::routes()).merge(media::routes()), api).layer(counted);
+    let v1 = v1::routes()
+        .layer(from_fn_with_state(api.clone(), once::guard))
+        .layer(from_fn_with_state(api.clone(), bounds::request));
+    let hooks = hooks::routes().layer(from_fn_with_state(api.clone(), bounds::hook));
+    let routes = finished(v1.merge(hooks).merge(media::routes()), api.clone());
+    let routes = routes.layer(from_fn_with_state(api, counted));
     // Around the routes, not on them: a path must be normalised before it is matched.
     Router::new().fallback_service(routes.map_request(path::normalised))
 }

@@ -29,7 +29,7 @@ use crate::model::{
 };
 use crate::settings::Declared;
 use crate::store::{
-    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored,
+    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Waiting,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -63,6 +63,9 @@ impl Store for Empty {
     }
     async fn groups(&self, _: Queue, _: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
         gone()
+    }
+    async fn backlog(&self, _: Queue) -> Result<Vec<Waiting>, StoreError> {
+        Ok(Vec::new())
     }
     async fn claim(
         &self,
@@ -159,6 +162,8 @@ async fn api() -> Arc<Api> {
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
         limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
+        admission: super::Admission::new(1_000),
+        in_flight: super::InFlight::default(),
         ready: Arc::new(|| true),
     })
 }

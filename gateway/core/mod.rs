@@ -11,6 +11,7 @@ mod ingest;
 mod link;
 mod media;
 mod notify;
+mod once;
 mod records;
 mod send;
 mod settle;
@@ -25,6 +26,7 @@ pub use history::{History, Window};
 pub use identify::NewUser;
 pub use link::Link;
 pub use notify::Notify;
+pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
 
 use heliograph_connectors::channel::Channel;
@@ -165,6 +167,12 @@ impl Core {
     /// What counts what happens here.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// How many sends of an app wait, through all of its integrations.
+    pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
+        let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
+        Ok(self.store.queued(&tenant.app.id, &groups).await?)
     }
 
     /// Whether what is accepted now could be kept.

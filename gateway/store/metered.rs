@@ -9,7 +9,9 @@ use tokio::sync::Notify;
 use crate::metrics::Metrics;
 use crate::model::{App, Id, Job, NewJob, Timestamp};
 
-use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally};
+use super::{
+    Batch, Cut, Epoch, Key, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally, Waiting,
+};
 
 /// A store, and what counts its calls.
 #[derive(Debug)]
@@ -74,6 +76,10 @@ impl Store for Metered {
 
     async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
         self.counted(self.inner.groups(queue, limit).await)
+    }
+
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError> {
+        self.counted(self.inner.backlog(queue).await)
     }
 
     async fn claim(
