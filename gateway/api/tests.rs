@@ -25,11 +25,12 @@ use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
 use crate::model::{
-    App, Id, Integration, Job, Key, KeyScope, Limits, OnUnknown, SystemClock, Tenant, Timestamp,
+    App, Id, Integration, Job, Key, KeyScope, Limits, NewJob, OnUnknown, SystemClock, Tenant, Timestamp,
 };
 use crate::settings::Declared;
 use crate::store::{
-    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Waiting,
+    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
+    Waiting,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -51,6 +52,12 @@ impl Store for Empty {
     }
     async fn page(&self, _: &Id<App>, _: &str, _: Cut) -> Result<Vec<ListEntry>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn tally(&self, _: &Id<App>, _: &str, _: &[String]) -> Result<Tally, StoreError> {
+        gone()
+    }
+    async fn is_queued(&self, _: &Id<App>, _: &NewJob) -> Result<bool, StoreError> {
+        gone()
     }
     async fn commit(&self, _: Batch) -> Result<(), StoreError> {
         gone()
