@@ -7,6 +7,7 @@ mod announce;
 mod auth;
 mod channels;
 mod check;
+mod commands;
 mod content;
 mod converse;
 mod crash;
