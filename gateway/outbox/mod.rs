@@ -1,6 +1,7 @@
 //! The outbox: takes due jobs from the store, paces them, performs them, settles them.
 
 mod announce;
+mod breaker;
 mod dispatch;
 mod fetch;
 mod limiter;
