@@ -19,8 +19,9 @@ mod watermark;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use announce::{Announced, Attempt};
 pub use converse::{Post, Posted, Toward};
-pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters};
+pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};
 pub use identify::NewUser;
 pub use link::Link;

@@ -5,6 +5,7 @@ mod breaker;
 mod dispatch;
 mod fetch;
 mod limiter;
+mod receivers;
 mod worker;
 
 use std::collections::HashMap;
@@ -18,12 +19,16 @@ use crate::channels::Channels;
 use crate::core::Core;
 use crate::egress::WebhookEgress;
 use crate::media::Media;
-use crate::model::{Id, Integration, Timestamp, Webhook};
+use crate::model::{Id, Integration, Timestamp};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 
+pub use breaker::BreakerState;
+pub use receivers::{LAG_BOUNDS, Lag, WebhookNow};
+
 use limiter::Limiter;
+use receivers::Receivers;
 
 /// How long to wait before the store is asked again after it failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -33,9 +38,6 @@ const OPEN_SPAN: Duration = Duration::from_millis(100);
 
 /// Requests open at one provider at once, whatever its pace.
 const OPEN_MAX: usize = 256;
-
-/// Posts open at one webhook's receiver at once: a slow one is not flooded.
-const POSTS_MAX: usize = 64;
 
 /// What performs jobs.
 #[derive(Debug)]
@@ -49,8 +51,7 @@ pub struct Outbox {
     recorder: Option<Arc<Recorder>>,
     announcing: Announcing,
     paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
-    /// Posts open at each webhook's receiver.
-    posts: Mutex<HashMap<Id<Webhook>, Arc<Semaphore>>>,
+    receivers: Receivers,
     stop: CancellationToken,
 }
 
@@ -59,6 +60,8 @@ pub struct Outbox {
 pub struct Announcing {
     /// The waits before each further attempt.
     pub schedule: Vec<Duration>,
+    /// Answers after which there is none.
+    pub finals: &'static [u16],
     /// Whether an event in retry holds back later ones of its conversation.
     pub strict: bool,
 }
@@ -101,9 +104,9 @@ impl Outbox {
             media,
             webhooks,
             recorder: None,
+            receivers: Receivers::new(&announcing.schedule),
             announcing,
             paces: Mutex::default(),
-            posts: Mutex::default(),
             stop,
         }
     }
@@ -134,12 +137,6 @@ impl Outbox {
         });
         paces.insert(id, pace.clone());
         Some(pace)
-    }
-
-    /// The right to have posts open at a webhook's receiver.
-    fn posts(&self, webhook: &Id<Webhook>) -> Arc<Semaphore> {
-        let mut posts = self.posts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        posts.entry(webhook.clone()).or_insert_with(|| Arc::new(Semaphore::new(POSTS_MAX))).clone()
     }
 
     /// Settles a claim, waiting out a store that is away: a job that was done must not be done again.

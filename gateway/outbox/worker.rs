@@ -10,6 +10,8 @@ use tracing::{error, warn};
 use crate::model::{Job, Timestamp, Work};
 use crate::store::{Epoch, Queue, Retry, Settlement, StoreError};
 
+use super::breaker::Pass;
+use super::receivers::Admitted;
 use super::{Claim, Outbox, STORE_PAUSE};
 
 /// Jobs of one queue in progress at once: bounds memory and the load on the store.
@@ -18,8 +20,12 @@ const IN_PROGRESS_MAX: usize = 768;
 /// Jobs of one group in progress at once, so that a slow one leaves room for the others of its queue.
 const GROUP_IN_PROGRESS_MAX: usize = 256;
 
-/// The same for what is not paced and so is spread over eight queues: webhooks, files.
-const SPREAD_IN_PROGRESS_MAX: usize = 96;
+/// The same for what is not paced and so is spread over eight queues, webhooks and files: a receiver that answers
+/// slowly fills these places and no others.
+const SPREAD_IN_PROGRESS_MAX: usize = 8;
+
+/// So many of those are claimed at once.
+const SPREAD_AHEAD: usize = 16;
 
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
@@ -146,7 +152,8 @@ impl Worker {
                 return Ok(None);
             }
             if self.ahead.get(group).is_none_or(VecDeque::is_empty) {
-                let ahead = pace.as_ref().map_or(room, |pace| pace.limiter.permits_in(AHEAD).clamp(1, room));
+                let ahead =
+                    pace.as_ref().map_or(SPREAD_AHEAD, |pace| pace.limiter.permits_in(AHEAD).clamp(1, room));
                 let claimed = self.outbox.store.claim(self.queue, self.epoch, group, now, ahead).await?;
                 if claimed.is_empty() {
                     self.ahead.remove(group);
@@ -159,11 +166,16 @@ impl Worker {
                 if let Some(Err(wait)) = pace.as_ref().map(|pace| pace.limiter.take()) {
                     return Ok(Some(now + wait.max(Duration::from_millis(1))));
                 }
+                let Some(first) = jobs.front() else { break };
+                let pass = match self.outbox.admit(self.queue, first, now) {
+                    Admitted::Goes(pass) => pass,
+                    Admitted::Waits(until) => return Ok(Some(until)),
+                };
                 let Some(job) = jobs.pop_front() else { break };
                 let outbox = self.outbox.clone();
                 let (queue, epoch, performed) = (self.queue, self.epoch, job.clone());
                 let task = self.tasks.spawn(async move {
-                    outbox.perform(Claim { queue, epoch, job: &performed }).await;
+                    outbox.perform(Claim { queue, epoch, job: &performed }, pass).await;
                     performed.group
                 });
                 self.running.insert(task.id(), job);
@@ -201,10 +213,10 @@ impl Worker {
 }
 
 impl Outbox {
-    async fn perform(&self, claim: Claim<'_>) {
+    async fn perform(&self, claim: Claim<'_>, pass: Option<Pass>) {
         match &claim.job.work {
             Work::Send { delivery } => self.send(claim, delivery).await,
-            Work::Announce { webhook, event } => self.announce(claim, webhook, event).await,
+            Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
         }
     }

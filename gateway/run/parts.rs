@@ -104,7 +104,11 @@ pub(super) fn outbox(
         channels.clone(),
         media.clone(),
         webhooks.map_err(|error| error.to_string())?,
-        Announcing { schedule: config.webhooks.schedule.clone(), strict: config.webhooks.strict },
+        Announcing {
+            schedule: config.webhooks.schedule.clone(),
+            finals: config.webhooks.finals,
+            strict: config.webhooks.strict,
+        },
         stop.clone(),
     ))
 }
