@@ -6,6 +6,7 @@ mod admin;
 mod auth;
 mod hooks;
 mod jwt;
+mod limits;
 mod media;
 mod path;
 mod problem;
@@ -91,7 +92,7 @@ pub fn public_router(api: Arc<Api>) -> Router {
 
 /// What the operator calls: health and `/heliograph/v1`.
 pub fn admin_router(api: Arc<Api>) -> Router {
-    finished(admin::routes(), api)
+    finished(admin::routes().merge(limits::routes()), api)
 }
 
 /// Refusals in our shape for everything the routes themselves do not answer.

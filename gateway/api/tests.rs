@@ -25,11 +25,11 @@ use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
 use crate::model::{
-    App, Id, Integration, Job, Key, KeyScope, Limits, OnUnknown, SystemClock, Tenant, Timestamp,
+    App, Id, Integration, Job, Key, KeyScope, Limits, NewJob, OnUnknown, SystemClock, Tenant, Timestamp,
 };
 use crate::settings::Declared;
 use crate::store::{
-    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored,
+    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -51,6 +51,15 @@ impl Store for Empty {
     }
     async fn page(&self, _: &Id<App>, _: &str, _: Cut) -> Result<Vec<ListEntry>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn tally(&self, _: &Id<App>, _: &str, _: &[String]) -> Result<Tally, StoreError> {
+        gone()
+    }
+    async fn is_queued(&self, _: &Id<App>, _: &NewJob) -> Result<bool, StoreError> {
+        gone()
+    }
+    async fn waiting(&self, _: &Id<App>, _: &Id<Integration>) -> Result<u64, StoreError> {
+        gone()
     }
     async fn commit(&self, _: Batch) -> Result<(), StoreError> {
         gone()
@@ -114,6 +123,7 @@ fn twilio() -> Integration {
         display_name: None,
         settings: settings.as_object().cloned().unwrap_or_default(),
         limits: Limits::default(),
+        paused: false,
         on_unknown: OnUnknown::default(),
         ignore_opt_out: false,
         user_receipts: None,
@@ -121,7 +131,12 @@ fn twilio() -> Integration {
 }
 
 fn tenant(id: &str, integrations: Vec<Integration>) -> Tenant {
-    let app = App { id: Id::new(id), name: "Demo".into(), settings: Default::default() };
+    let app = App {
+        id: Id::new(id),
+        name: "Demo".into(),
+        settings: Default::default(),
+        limits: Default::default(),
+    };
     Tenant { app, integrations, webhooks: Vec::new() }
 }
 

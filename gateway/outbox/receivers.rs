@@ -14,6 +14,7 @@ use crate::store::{Queue, SLOTS};
 
 use super::Outbox;
 use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass};
+use super::pace::Held;
 
 /// Posts open at one host at once. The queues bound each of its webhooks to fewer, so that there is room beside one.
 const HOST_POSTS_MAX: usize = 96;
@@ -126,15 +127,6 @@ impl Lag {
     }
 }
 
-/// Whether a job may be begun.
-#[derive(Debug)]
-pub(super) enum Admitted {
-    /// Now. With the right to one post, if somebody is to be asked; an announcement without it is to be given up.
-    Goes(Option<Pass>),
-    /// Not before then.
-    Waits(Timestamp),
-}
-
 impl Receivers {
     pub(super) fn new(schedule: &[Duration]) -> Receivers {
         let first = schedule.first().copied().unwrap_or(*PAUSE.end());
@@ -211,28 +203,31 @@ impl Host {
 }
 
 impl Outbox {
-    /// Whether a job may be begun. What must wait waits in memory: nothing is written, no attempt is spent.
-    pub(super) fn admit(&self, queue: Queue, job: &Job, now: Timestamp) -> Admitted {
-        let Work::Announce { webhook, event } = &job.work else { return Admitted::Goes(None) };
+    /// Whether a job that nothing else paces may be begun, with the right to one post if somebody is to be asked; an
+    /// announcement without it is to be given up. What must wait waits in memory: nothing is written, no attempt is
+    /// spent.
+    pub(super) fn admit(&self, queue: Queue, job: &Job) -> Result<Option<Pass>, Held> {
+        let Work::Announce { webhook, event } = &job.work else { return Ok(None) };
         let tenant = self.settings.tenant(&job.app);
         let found = tenant.iter().flat_map(|tenant| &tenant.webhooks).find(|known| known.id == *webhook);
-        let Some(webhook) = found else { return Admitted::Goes(None) };
+        let Some(webhook) = found else { return Ok(None) };
         let receiver = self.receivers.of(webhook);
         let held = &receiver.held[usize::from(queue.slot % SLOTS)];
+        let now = self.core.now();
         let closed = match receiver.host.gate.begin(number(&event.id), now) {
             Ok(pass) => {
                 held.store(0, Ordering::Relaxed);
-                return Admitted::Goes(Some(pass));
+                return Ok(Some(pass));
             }
             Err(closed) => closed,
         };
         held.store(job.due.millis(), Ordering::Relaxed);
         match closed {
             // It works again, so far: nothing is given up now that will have its turn.
-            Closed::Full => Admitted::Waits(now + RAMP_LOOK),
+            Closed::Full => Err(Held::For(RAMP_LOOK)),
             Closed::Until(until) => {
                 let end = job.due + self.announcing.left(job.attempt);
-                if end <= now { Admitted::Goes(None) } else { Admitted::Waits(until.min(end)) }
+                if end <= now { Ok(None) } else { Err(Held::Until(until.min(end))) }
             }
         }
     }

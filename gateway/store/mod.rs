@@ -1,13 +1,14 @@
 //! The store: reads by key or page, one atomic [`Batch`], and the work queues. Two engines, one behaviour.
 //!
-//! What is stored is documents (JSON under a kind and an id, with a version), lists (members ordered by rank)
-//! and jobs. No transaction lives across an await: a batch carries its own conditions.
+//! What is stored is documents (JSON under a kind and an id, with a version), lists (members ordered by rank),
+//! counters and jobs. No transaction lives across an await: a batch carries its own conditions.
 
 mod batch;
 pub mod embedded;
 pub mod redis;
 pub mod suite;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-pub use batch::{Batch, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
+pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
-use crate::model::{App, Clock, Id, Job, NewJob, Timestamp, Work};
+use crate::model::{App, Clock, Id, Integration, Job, NewJob, Timestamp, Work};
 
 /// Where everything is kept.
 ///
@@ -30,12 +31,21 @@ pub trait Store: Debug + Send + Sync {
     /// A page of a list, oldest first whatever the direction of the cut.
     async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError>;
 
+    /// The counters of a family, and how many entries each of these lists has, all at one moment.
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError>;
+
+    /// Whether a job waits or is out. One that was added again under its id is the same job.
+    async fn is_queued(&self, app: &Id<App>, job: &NewJob) -> Result<bool, StoreError>;
+
     /// All or nothing, durable when it returns. A condition that does not hold is [`StoreError::Conflict`].
     /// Committing the same batch again (same [`Batch::id`]) within a minute changes nothing and succeeds.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// The work queues there are. Fixed for the life of the process.
     fn queues(&self) -> Vec<Queue>;
+
+    /// How many sends of an integration there are: waiting, out, or due later.
+    async fn waiting(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, StoreError>;
 
     /// Takes a queue over: claims made under an older epoch become free again and can no longer be settled.
     async fn lease(&self, queue: Queue) -> Result<Epoch, StoreError>;
@@ -85,6 +95,15 @@ pub struct Stored {
     pub body: Vec<u8>,
 }
 
+/// Counters and lengths as they stood at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The counters of the family, by name; one that is not there stands at zero.
+    pub counts: BTreeMap<String, i64>,
+    /// The lengths of the lists, in the order they were asked for.
+    pub lengths: Vec<usize>,
+}
+
 /// A document and the version it had when read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Versioned<T> {
@@ -95,7 +114,7 @@ pub struct Versioned<T> {
 }
 
 /// Which part of a list to read. Bounds are exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
     /// The last `limit` entries.
     Newest {
@@ -113,6 +132,16 @@ pub enum Cut {
     After {
         /// The bound.
         rank: i64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The first `limit` entries behind this one, whether or not it is there: of those with its rank, the ones
+    /// whose members sort after it. A walk that goes on behind the last entry it saw misses none.
+    Behind {
+        /// The entry's rank.
+        rank: i64,
+        /// The entry's member.
+        member: String,
         /// At most so many.
         limit: usize,
     },
@@ -191,14 +220,17 @@ pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
     (stable_hash(app.as_str()) % u64::from(shards.max(1))) as u16
 }
 
-/// The slot a job is worked in: sends by integration, so that one node paces it; announcements by lane, so that
-/// a busy webhook spreads over nodes.
+/// The slot a job is worked in: sends by integration, whatever their priority, so that one node paces it;
+/// announcements by lane, so that a busy webhook spreads over nodes.
 pub fn slot_of(job: &NewJob) -> u8 {
-    let by = match job.work {
-        Work::Send { .. } => &job.group,
-        Work::Announce { .. } | Work::Fetch { .. } => &job.lane,
-    };
-    (stable_hash(by) % u64::from(SLOTS)) as u8
+    match job.work {
+        Work::Send { .. } => slot_by(Job::integration(&job.group)),
+        Work::Announce { .. } | Work::Fetch { .. } => slot_by(&job.lane),
+    }
+}
+
+fn slot_by(name: &str) -> u8 {
+    (stable_hash(name) % u64::from(SLOTS)) as u8
 }
 
 /// FNV-1a of 64 bits, its upper half folded into the lower. It must never change: stored work is found by it.

@@ -29,6 +29,14 @@ local function offer_lane(q, lane)
   return true
 end
 
+-- How many jobs there are of an integration (or whatever the group begins with), in whatever state.
+local function count_job(q, job, delta)
+  local whose = job.group:match('^[^>]*')
+  if redis.call('HINCRBY', q .. 'waiting', whose, delta) < 1 then
+    redis.call('HDEL', q .. 'waiting', whose)
+  end
+end
+
 -- Puts a job at the end of its lane; the lane has a new head only if it was empty.
 local function push_job(q, id, job)
   save_job(q, id, job)
