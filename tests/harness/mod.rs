@@ -6,6 +6,7 @@ pub(crate) mod api;
 pub(crate) mod config;
 pub(crate) mod gateway;
 pub(crate) mod golden;
+pub(crate) mod hostile;
 pub(crate) mod line;
 pub(crate) mod matching;
 pub(crate) mod ports;
