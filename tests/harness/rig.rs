@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::config::{Config, TWILIO};
+use super::config::{APP, Config, TWILIO};
 use super::gateway::Gateway;
 use super::process::Process;
 use super::receiver::Receiver;
@@ -93,6 +93,12 @@ impl Rig {
         let id = self.notify(number, text).await;
         let event = self.receiver.about("notification:delivery:user", &id).await;
         (id, event)
+    }
+
+    /// What the operator sees of a notification.
+    pub(crate) async fn timeline(&self, id: &str) -> Value {
+        let path = format!("/heliograph/v1/notifications/{id}?app={APP}");
+        self.gateway.admin().get(&path).await.expect(200)["notification"].clone()
     }
 
     /// Makes a user known by this `userId` and answers its `_id`.
