@@ -12,6 +12,7 @@ mod converse;
 mod crash;
 mod demo;
 mod failure;
+mod faults;
 mod hooks;
 mod link;
 mod mail;
