@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::config::{APP, Config, TWILIO};
 use super::gateway::Gateway;
+use super::line::LINES;
 use super::process::Process;
 use super::receiver::Receiver;
 use super::simulator::{FENCE, Simulator, of_app};
@@ -57,8 +58,10 @@ impl Rig {
             .set("server.listen", format!("127.0.0.1:{api}"))
             .set("server.publicUrl", format!("http://127.0.0.1:{api}"))
             .set("sim.listen", format!("127.0.0.1:{sim}"))
-            .set("providers.twilio.baseUrl", format!("{address}/twilio"))
             .set("apps.0.webhooks.0.target", receiver.url.as_str());
+        let config = LINES.iter().fold(config, |config, line| {
+            config.set(&format!("providers.{}.baseUrl", line.kind), format!("{address}/{}", line.kind))
+        });
         let gateway = Gateway::prepare(engine, change(config), &["--no-sim"]);
         Self { gateway, receiver, apart: Some(Apart { process: None, address }) }
     }
