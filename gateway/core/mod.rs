@@ -11,6 +11,7 @@ mod ingest;
 mod link;
 mod media;
 mod notify;
+mod once;
 mod records;
 mod send;
 mod settle;
@@ -25,10 +26,12 @@ pub use history::{History, Window};
 pub use identify::NewUser;
 pub use link::Link;
 pub use notify::Notify;
+pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
 
 use heliograph_connectors::channel::Channel;
 
+use crate::metrics::Metrics;
 use crate::model::{Clock, Event, Integration, Tenant, Timestamp, Webhook};
 use crate::store::{Store, StoreError};
 
@@ -42,6 +45,7 @@ pub struct Core {
     clock: Arc<dyn Clock>,
     policy: Policy,
     wants: Wants,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether a webhook subscribed to an event. Handed in, because only the wire knows trigger names.
@@ -160,13 +164,30 @@ impl Core {
         self.clock.now()
     }
 
+    /// What counts what happens here.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How many sends of an app wait, through all of its integrations.
+    pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
+        let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
+        Ok(self.store.queued(&tenant.app.id, &groups).await?)
+    }
+
     /// Whether what is accepted now could be kept.
     pub async fn healthy(&self) -> Result<(), CoreError> {
         Ok(self.store.healthy().await?)
     }
 
     /// The use cases over a store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: Policy, wants: Wants) -> Core {
-        Core { store, clock, policy, wants }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+        wants: Wants,
+        metrics: Arc<Metrics>,
+    ) -> Core {
+        Core { store, clock, policy, wants, metrics }
     }
 }

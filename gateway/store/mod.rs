@@ -1,13 +1,15 @@
 //! The store: reads by key or page, one atomic [`Batch`], and the work queues. Two engines, one behaviour.
 //!
-//! What is stored is documents (JSON under a kind and an id, with a version), lists (members ordered by rank)
-//! and jobs. No transaction lives across an await: a batch carries its own conditions.
+//! What is stored is documents (JSON under a kind and an id, with a version), lists (members ordered by rank),
+//! counters and jobs. No transaction lives across an await: a batch carries its own conditions.
 
 mod batch;
 pub mod embedded;
+mod metered;
 pub mod redis;
 pub mod suite;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -15,7 +17,9 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-pub use batch::{Batch, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
+pub use metered::Metered;
+
+pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
 use crate::model::{App, Clock, Id, Job, NewJob, Timestamp, Work};
 
@@ -30,6 +34,12 @@ pub trait Store: Debug + Send + Sync {
     /// A page of a list, oldest first whatever the direction of the cut.
     async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError>;
 
+    /// The counters of a family, and how many entries each of these lists has, all at one moment.
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError>;
+
+    /// Whether a job waits or is out. One that was added again under its id is the same job.
+    async fn is_queued(&self, app: &Id<App>, job: &NewJob) -> Result<bool, StoreError>;
+
     /// All or nothing, durable when it returns. A condition that does not hold is [`StoreError::Conflict`].
     /// Committing the same batch again (same [`Batch::id`]) within a minute changes nothing and succeeds.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
@@ -43,6 +53,9 @@ pub trait Store: Debug + Send + Sync {
     /// The groups that have a job to give out, each with the time its earliest one is (or was) due, earliest
     /// first, at most `limit`.
     async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError>;
+
+    /// What waits in a queue. As dear as it has groups, however many jobs they have.
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError>;
 
     /// Gives out up to `limit` due jobs of a group, earliest first: at most one per lane, none from a lane
     /// that has one out. They stay out until settled or until the queue is leased anew.
@@ -76,6 +89,17 @@ pub trait Store: Debug + Send + Sync {
     async fn close(&self);
 }
 
+/// The jobs of a group in one queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The group.
+    pub group: String,
+    /// How many jobs it has there, those given out included.
+    pub jobs: u64,
+    /// When the earliest that may be given out is, or was, due; none may be when all are out or behind others.
+    pub due: Option<Timestamp>,
+}
+
 /// A document as read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
@@ -83,6 +107,15 @@ pub struct Stored {
     pub version: u64,
     /// JSON.
     pub body: Vec<u8>,
+}
+
+/// Counters and lengths as they stood at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The counters of the family, by name; one that is not there stands at zero.
+    pub counts: BTreeMap<String, i64>,
+    /// The lengths of the lists, in the order they were asked for.
+    pub lengths: Vec<usize>,
 }
 
 /// A document and the version it had when read.
@@ -95,7 +128,7 @@ pub struct Versioned<T> {
 }
 
 /// Which part of a list to read. Bounds are exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
     /// The last `limit` entries.
     Newest {
@@ -113,6 +146,16 @@ pub enum Cut {
     After {
         /// The bound.
         rank: i64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The first `limit` entries behind this one, whether or not it is there: of those with its rank, the ones
+    /// whose members sort after it. A walk that goes on behind the last entry it saw misses none.
+    Behind {
+        /// The entry's rank.
+        rank: i64,
+        /// The entry's member.
+        member: String,
         /// At most so many.
         limit: usize,
     },
@@ -178,6 +221,20 @@ impl dyn Store + '_ {
         let found = self.read(app, &keys).await?;
         found.into_iter().map(|stored| stored.map(decode).transpose()).collect()
     }
+
+    /// How many jobs of an app wait in these groups of sends.
+    pub async fn queued(&self, app: &Id<App>, groups: &[&str]) -> Result<u64, StoreError> {
+        let shards = self.queues().len() / usize::from(SLOTS);
+        let shard = shard_of(app, u16::try_from(shards).unwrap_or(u16::MAX));
+        let slots: BTreeSet<u8> = groups.iter().map(|group| slot_named(group)).collect();
+        let mut queued = 0;
+        for slot in slots {
+            let waiting = self.backlog(Queue { shard, slot }).await?;
+            let asked = waiting.iter().filter(|waiting| groups.contains(&waiting.group.as_str()));
+            queued += asked.map(|waiting| waiting.jobs).sum::<u64>();
+        }
+        Ok(queued)
+    }
 }
 
 fn decode<T: DeserializeOwned>(stored: Stored) -> Result<Versioned<T>, StoreError> {
@@ -198,7 +255,11 @@ pub fn slot_of(job: &NewJob) -> u8 {
         Work::Send { .. } => &job.group,
         Work::Announce { .. } | Work::Fetch { .. } => &job.lane,
     };
-    (stable_hash(by) % u64::from(SLOTS)) as u8
+    slot_named(by)
+}
+
+fn slot_named(name: &str) -> u8 {
+    (stable_hash(name) % u64::from(SLOTS)) as u8
 }
 
 /// FNV-1a of 64 bits, its upper half folded into the lower. It must never change: stored work is found by it.

@@ -7,10 +7,11 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{
-    Batch, Document, Epoch, Expect, Key, Put, Queue, Settlement, StoreError, Stored, slot_of,
+    Batch, Count, Document, Epoch, Expect, Key, Put, Queue, Settlement, StoreError, Stored, slot_of,
 };
 use super::cache::{self, Cached, Written};
 use super::claims::{Claims, Out};
+use super::counts::Changes;
 use super::seen::{Mark, Seen};
 use crate::model::{App, Id, Job, NewJob, Timestamp};
 
@@ -90,6 +91,8 @@ pub(super) struct Effects {
     pub(super) settled: HashMap<Id<Job>, Queue>,
     /// Groups that have another job at the head of a lane.
     pub(super) touched: Vec<(u8, String)>,
+    /// By how many jobs groups grew or shrank.
+    pub(super) counts: Changes,
 }
 
 /// An open transaction.
@@ -198,6 +201,9 @@ impl Transaction<'_> {
             let sql = "DELETE FROM entries WHERE app = ?1 AND list = ?2 AND member = ?3";
             self.connection.prepare_cached(sql)?.execute(params![app.as_str(), list, member])?;
         }
+        for count in &batch.counts {
+            self.count(&app, count)?;
+        }
         for (job, work) in batch.jobs.into_iter().zip(&work) {
             self.add(&app, job, work)?;
         }
@@ -240,6 +246,18 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    fn count(&self, app: &Id<App>, count: &Count) -> rusqlite::Result<()> {
+        // What expired and was not pruned yet counts from zero.
+        let sql = "INSERT INTO counters (app, family, counter, value, expires) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT DO UPDATE SET expires = excluded.expires, value = excluded.value
+                   + CASE WHEN coalesce(expires <= ?6, 0) THEN 0 ELSE value END";
+        let Count { family, counter, delta, expires } = count;
+        let end = expires.map(Timestamp::millis);
+        let values = params![app.as_str(), family, counter, delta, end, self.now.millis()];
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
     fn add(&mut self, app: &Id<App>, job: NewJob, work: &str) -> rusqlite::Result<()> {
         let sql = "INSERT INTO jobs (id, app, slot, grp, lane, due, attempt, head, work)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8) ON CONFLICT (id) DO NOTHING";
@@ -256,6 +274,9 @@ impl Transaction<'_> {
             work
         ];
         let is_new = self.connection.prepare_cached(sql)?.execute(values)? > 0;
+        if is_new {
+            *self.effects.counts.entry((slot, job.group.clone())).or_default() += 1;
+        }
         if is_new && is_head {
             self.effects.touched.push((slot, job.group));
         }
@@ -278,7 +299,9 @@ impl Transaction<'_> {
         let connection = self.connection;
         match settlement {
             Settlement::Done => {
-                connection.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([job.as_str()])?;
+                let gone =
+                    connection.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([job.as_str()])?;
+                *self.effects.counts.entry((queue.slot, out.group.clone())).or_default() -= gone as i64;
             }
             Settlement::Again(retry) => {
                 // A lane of its own bears the job's name.
@@ -304,7 +327,12 @@ impl Transaction<'_> {
         // What the cache holds of them is expired too, and is not shown.
         let sql = "DELETE FROM documents WHERE rowid IN
                    (SELECT rowid FROM documents WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
-        self.connection.prepare_cached(sql)?.execute(params![before.millis(), PRUNE_BITE as i64])
+        let pruned =
+            self.connection.prepare_cached(sql)?.execute(params![before.millis(), PRUNE_BITE as i64])?;
+        self.connection
+            .prepare_cached("DELETE FROM counters WHERE expires <= ?1")?
+            .execute([before.millis()])?;
+        Ok(pruned)
     }
 
     fn probe(&mut self, now: Timestamp) -> rusqlite::Result<()> {

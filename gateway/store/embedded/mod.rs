@@ -8,6 +8,7 @@
 mod apply;
 mod cache;
 mod claims;
+mod counts;
 mod reads;
 mod schema;
 mod seen;
@@ -28,8 +29,10 @@ use self::reads::Readers;
 use self::schema::Place;
 use self::upkeep::Upkeep;
 use self::writer::{Bench, Writer};
-use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored};
-use crate::model::{App, Clock, Id, Job, Timestamp};
+use super::{
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
+};
+use crate::model::{App, Clock, Id, Job, NewJob, Timestamp};
 
 /// The place that is no directory: everything in memory, for tests.
 pub const MEMORY: &str = ":memory:";
@@ -95,6 +98,16 @@ impl Store for Embedded {
         self.look(move |connection| reads::page(connection, &app, &list, cut)).await
     }
 
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError> {
+        let (app, family, lists, now) = (app.clone(), family.to_owned(), lists.to_vec(), self.clock.now());
+        self.look(move |connection| reads::tally(connection, &app, &family, &lists, now)).await
+    }
+
+    async fn is_queued(&self, _app: &Id<App>, job: &NewJob) -> Result<bool, StoreError> {
+        let id = job.id.clone();
+        self.look(move |connection| reads::is_queued(connection, id.as_str())).await
+    }
+
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
@@ -113,6 +126,10 @@ impl Store for Embedded {
 
     async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
         self.writer.ask(move |bench| bench.groups(queue, limit)).await?.map_err(describe)
+    }
+
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError> {
+        self.writer.ask(move |bench| bench.backlog(queue)).await?.map_err(describe)
     }
 
     async fn claim(

@@ -5,12 +5,14 @@
 //! |---|---|---|
 //! | `{sNN}:d:APP:KIND:ID` | string | a document: its version, a space, its JSON; expires by itself |
 //! | `{sNN}:l:APP:LIST` | sorted set | a list: members by rank |
+//! | `{sNN}:c:APP:FAMILY` | hash | counter → its value; a family may expire |
 //! | `{sNN}:v` | integer | the shard's last document version |
 //! | `{sNN}:b:ID` | string, 60 s | this batch was committed (or this claim given up) |
 //! | `{sNN}:qS:jobs` | hash | job id → MessagePack of `{app, group, lane, due, attempt, work}` |
 //! | `{sNN}:qS:lane:LANE` | list | the lane's job ids in the order of their commits; a job that is out stays first |
 //! | `{sNN}:qS:heads:GROUP` | sorted set | the group's lanes with a head to give out, by its due time |
 //! | `{sNN}:qS:ready` | sorted set | the groups with a head to give out, by the earliest due time |
+//! | `{sNN}:qS:counts` | hash | how many jobs each group has |
 //! | `{sNN}:qS:out` | hash | ids of the jobs given out → id of the claim |
 //! | `{sNN}:qS:epoch` | integer | the queue's last lease |
 //! | `{s00}:layout` | string | the version of this table and the number of shards, checked at start |
@@ -46,6 +48,10 @@ impl AppKeys {
 
     pub(super) fn list(&self, list: &str) -> String {
         format!("{{s{:02}}}:l:{}:{list}", self.shard, self.app)
+    }
+
+    pub(super) fn counters(&self, family: &str) -> String {
+        format!("{{s{:02}}}:c:{}:{family}", self.shard, self.app)
     }
 }
 
