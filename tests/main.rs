@@ -13,6 +13,7 @@ mod crash;
 mod demo;
 mod failure;
 mod hooks;
+mod ledger;
 mod link;
 mod mail;
 mod meta;

@@ -1,6 +1,6 @@
 //! The routers without a network and with a store that keeps nothing: refusals, path shapes, who reaches what.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -25,11 +25,11 @@ use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
 use crate::model::{
-    App, Id, Integration, Job, Key, KeyScope, Limits, OnUnknown, SystemClock, Tenant, Timestamp,
+    App, Id, Integration, Job, Key, KeyScope, Limits, NewJob, OnUnknown, SystemClock, Tenant, Timestamp,
 };
 use crate::settings::Declared;
 use crate::store::{
-    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored,
+    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -51,6 +51,12 @@ impl Store for Empty {
     }
     async fn page(&self, _: &Id<App>, _: &str, _: Cut) -> Result<Vec<ListEntry>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn tally(&self, _: &Id<App>, _: &str, _: &[String]) -> Result<Tally, StoreError> {
+        gone()
+    }
+    async fn is_queued(&self, _: &Id<App>, _: &NewJob) -> Result<bool, StoreError> {
+        gone()
     }
     async fn commit(&self, _: Batch) -> Result<(), StoreError> {
         gone()
@@ -139,6 +145,8 @@ async fn api() -> Arc<Api> {
         retry: Vec::new(),
         expires_after: hour,
         reconcile_window: hour,
+        receipt_deadlines: BTreeMap::new(),
+        receipt_check: hour,
         keep_deliveries: hour,
         keep_dedupe: hour,
         keep_dead_letters: hour,

@@ -5,17 +5,22 @@
 mod announce;
 mod converse;
 mod dead_letters;
+mod early;
 mod history;
 mod identify;
 mod ingest;
+mod ledger;
 mod link;
 mod media;
 mod notify;
 mod records;
 mod send;
 mod settle;
+mod unknown;
+mod watch;
 mod watermark;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +28,12 @@ pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters};
 pub use history::{History, Window};
 pub use identify::NewUser;
+pub use ledger::{Account, Pending};
 pub use link::Link;
 pub use notify::Notify;
 pub use send::{Begin, Conclusion};
+pub use unknown::Decision;
+pub use watch::{DueLooks, Looked, Overdue};
 
 use heliograph_connectors::channel::Channel;
 
@@ -67,6 +75,10 @@ pub struct Policy {
     pub expires_after: Duration,
     /// How long a send of unknown outcome waits for a receipt.
     pub reconcile_window: Duration,
+    /// Per channel, after how long without a receipt a delivery is unconfirmed.
+    pub receipt_deadlines: BTreeMap<String, Duration>,
+    /// How long a receipt may take before the provider is asked for it.
+    pub receipt_check: Duration,
     /// How long a settled delivery is kept.
     pub keep_deliveries: Duration,
     /// How long a provider's event ids are remembered.

@@ -35,9 +35,9 @@ impl Core {
         let purpose = Purpose::Notification { author: notify.author };
         let expires = now + self.policy.expires_after;
         let id = Id::fresh_uuid(now);
-        let delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
+        let mut delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
         let mut batch = Batch::new(&tenant.app.id);
-        batch.insert(&delivery);
+        self.accept(&mut delivery, &mut batch);
         batch.job(NewJob::send(&delivery, now));
         self.store.commit(batch).await?;
         Ok(delivery.id)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heliograph_connectors::channel::{Accepted, ChannelError, OutboundMessage, Scope};
+use heliograph_connectors::channel::{Accepted, Attempt, ChannelError, OutboundMessage, Scope};
 use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
@@ -59,6 +59,7 @@ impl Outbox {
                 Err(StoreError::Conflict(_)) => return Ok(Progress::NextPiece),
                 Err(error) => return Err(error.into()),
             },
+            Begin::Ask { part, attempt } => return self.ask(claim, route, delivery, part, &attempt).await,
             Begin::Call { part, message } => (part, message),
         };
         let result = self.call(claim, route, &message).await;
@@ -94,6 +95,32 @@ impl Outbox {
         }
     }
 
+    /// Asks the provider what became of an attempt, and goes on from there.
+    async fn ask(
+        &self,
+        claim: Claim<'_>,
+        route: Route<'_>,
+        delivery: &Id<Delivery>,
+        part: usize,
+        attempt: &Attempt,
+    ) -> Result<Progress, CoreError> {
+        let verdict = {
+            let pace = self.pace(&claim.job.group);
+            let _open = match &pace {
+                Some(pace) => pace.open.acquire().await.ok(),
+                None => None,
+            };
+            route.channel.reconcile(attempt, self.media.providers()).await
+        };
+        info!(%delivery, part, ?verdict, "the provider was asked about a send of unknown outcome");
+        let conclusion = self.core.reconciled(route, delivery, part, claim.job.attempt, &verdict).await?;
+        match self.follow(claim, conclusion).await {
+            // Something moved meanwhile: look again.
+            Err(CoreError::Store(StoreError::Conflict(_))) => Ok(Progress::NextPiece),
+            followed => followed,
+        }
+    }
+
     /// Saves what came of a call. The result is in hand, so this goes on until the store has it.
     async fn concluded(
         &self,
@@ -123,7 +150,16 @@ impl Outbox {
         part: usize,
         result: &Result<Accepted, ChannelError>,
     ) -> Result<Progress, CoreError> {
-        match self.core.conclude(route, delivery, part, claim.job.attempt, result).await? {
+        let conclusion = self.core.conclude(route, delivery, part, claim.job.attempt, result).await?;
+        self.follow(claim, conclusion).await
+    }
+
+    async fn follow(&self, claim: Claim<'_>, conclusion: Conclusion) -> Result<Progress, CoreError> {
+        match conclusion {
+            Conclusion::Again(batch) => {
+                self.store.commit(batch).await?;
+                return Ok(Progress::NextPiece);
+            }
             Conclusion::NextPart(batch) => {
                 self.store.commit(batch).await?;
                 self.permit(&claim.job.group).await;

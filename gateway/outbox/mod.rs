@@ -4,6 +4,7 @@ mod announce;
 mod dispatch;
 mod fetch;
 mod limiter;
+mod watch;
 mod worker;
 
 use std::collections::HashMap;

@@ -79,6 +79,8 @@ pub(super) fn policy(config: &Config, channels: &Channels) -> Policy {
         retry: config.send.retry.clone(),
         expires_after: config.send.expires_after,
         reconcile_window: config.send.reconcile_window,
+        receipt_deadlines: config.send.receipt_deadlines.clone(),
+        receipt_check: config.send.receipt_check,
         keep_deliveries: config.retention.notifications,
         keep_dedupe: config.retention.dedupe,
         keep_dead_letters: config.retention.dead_letters,
