@@ -16,6 +16,7 @@ mod failure;
 mod faults;
 mod hooks;
 mod isolation;
+mod ledger;
 mod limits;
 mod link;
 mod mail;
