@@ -3,12 +3,14 @@
 pub mod api;
 pub mod channels;
 mod cli;
+mod commands;
 pub mod config;
 pub mod core;
 #[cfg(feature = "sim")]
 mod demo;
 pub mod egress;
 pub mod media;
+pub mod metrics;
 pub mod model;
 pub mod outbox;
 pub mod recorder;

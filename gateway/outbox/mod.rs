@@ -10,21 +10,22 @@ mod fetch;
 mod limiter;
 mod pace;
 mod pair;
+mod receivers;
 mod report;
+mod watch;
 mod worker;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::Channels;
 use crate::core::Core;
 use crate::egress::WebhookEgress;
 use crate::media::Media;
-use crate::model::{App, Id, Integration, Priority, Webhook};
+use crate::model::{App, Id, Integration, Priority};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
@@ -33,12 +34,12 @@ use pace::{AppPace, Moment, Pace, quantity_of_app};
 
 pub use breaker::BreakerState;
 pub use pace::PaceNow;
+pub use receivers::{LAG_BOUNDS, Lag, WebhookNow};
+
+use receivers::Receivers;
 
 /// How long to wait before the store is asked again after it failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-
-/// Posts open at one webhook's receiver at once: a slow one is not flooded.
-const POSTS_MAX: usize = 64;
 
 /// What performs jobs.
 #[derive(Debug)]
@@ -55,8 +56,7 @@ pub struct Outbox {
     began: Instant,
     paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
     apps: Mutex<HashMap<Id<App>, Arc<AppPace>>>,
-    /// Posts open at each webhook's receiver.
-    posts: Mutex<HashMap<Id<Webhook>, Arc<Semaphore>>>,
+    receivers: Receivers,
     stop: CancellationToken,
 }
 
@@ -65,6 +65,8 @@ pub struct Outbox {
 pub struct Announcing {
     /// The waits before each further attempt.
     pub schedule: Vec<Duration>,
+    /// Answers after which there is none.
+    pub finals: &'static [u16],
     /// Whether an event in retry holds back later ones of its conversation.
     pub strict: bool,
 }
@@ -98,11 +100,11 @@ impl Outbox {
             media,
             webhooks,
             recorder: None,
+            receivers: Receivers::new(&announcing.schedule),
             announcing,
             began: Instant::now(),
             paces: Mutex::default(),
             apps: Mutex::default(),
-            posts: Mutex::default(),
             stop,
         }
     }
@@ -163,12 +165,6 @@ impl Outbox {
         let now = self.moment();
         let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         paces.iter().map(|(integration, pace)| pace.now(integration, now)).collect()
-    }
-
-    /// The right to have posts open at a webhook's receiver.
-    fn posts(&self, webhook: &Id<Webhook>) -> Arc<Semaphore> {
-        let mut posts = self.posts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        posts.entry(webhook.clone()).or_insert_with(|| Arc::new(Semaphore::new(POSTS_MAX))).clone()
     }
 
     /// Settles a claim, waiting out a store that is away: a job that was done must not be done again.

@@ -22,8 +22,12 @@ const IN_PROGRESS_MAX: usize = 1024;
 /// Jobs of one integration in progress at once, so that a slow one leaves room for the others of its queue.
 const PACED_IN_PROGRESS_MAX: usize = 256;
 
-/// The same for what is not paced and so is spread over eight queues: webhooks, files.
-const SPREAD_IN_PROGRESS_MAX: usize = 96;
+/// The same for what is not paced and so is spread over eight queues, webhooks and files: a receiver that answers
+/// slowly fills these places and no others.
+const SPREAD_IN_PROGRESS_MAX: usize = 8;
+
+/// So many of those are claimed at once.
+const SPREAD_AHEAD: usize = 16;
 
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
@@ -227,7 +231,8 @@ impl Worker {
 
     /// Claims work of those groups of a unit of which none is at hand.
     async fn claim_ahead(&mut self, unit: &mut Unit, room: usize, now: Timestamp) -> Result<(), StoreError> {
-        let ahead = unit.pace.as_ref().map_or(room, |(pace, _)| pace.permits_in(AHEAD).clamp(1, room));
+        let ahead =
+            unit.pace.as_ref().map_or(SPREAD_AHEAD, |(pace, _)| pace.permits_in(AHEAD).clamp(1, room));
         let mut with_work = Vec::with_capacity(unit.groups.len());
         for (priority, group) in unit.groups.drain(..) {
             if self.ahead.get(&group).is_none_or(VecDeque::is_empty) {
@@ -259,7 +264,13 @@ impl Worker {
     /// Starts a job, or keeps it for later and says what holds it back.
     fn start(&mut self, unit: &Unit, job: Job) -> Result<(), Held> {
         let Some((pace, app)) = &unit.pace else {
-            self.spawn(unit, job, Errand::Perform(None));
+            match self.outbox.admit(self.queue, &job) {
+                Ok(pass) => self.spawn(unit, job, Errand::Perform(pass)),
+                Err(held) => {
+                    self.ahead.entry(job.group.clone()).or_default().push_front(job);
+                    return Err(held);
+                }
+            }
             return Ok(());
         };
         match pace.take(app.as_deref(), &unit.name, job.destination(), self.outbox.moment()) {
@@ -371,7 +382,7 @@ impl Outbox {
                     pass.ended(seen, self.core.now());
                 }
             }
-            Work::Announce { webhook, event } => self.announce(claim, webhook, event).await,
+            Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
         }
     }
