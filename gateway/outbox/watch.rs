@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heliograph_connectors::channel::InboundEvent;
+use heliograph_connectors::channel::{Fate, InboundEvent};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -127,7 +127,9 @@ impl Outbox {
                 Ok(None) => {}
                 Err(error) => {
                     info!(reference = piece.reference, %error, "the provider did not say what became of a message");
-                    return Ok(false);
+                    if error.fate != Fate::Permanent {
+                        return Ok(false);
+                    }
                 }
             }
         }
