@@ -30,6 +30,7 @@ use crate::model::{
 use crate::settings::Declared;
 use crate::store::{
     Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
+    Waiting,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -69,6 +70,9 @@ impl Store for Empty {
     }
     async fn groups(&self, _: Queue, _: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
         gone()
+    }
+    async fn backlog(&self, _: Queue) -> Result<Vec<Waiting>, StoreError> {
+        Ok(Vec::new())
     }
     async fn claim(
         &self,
@@ -161,12 +165,14 @@ async fn api() -> Arc<Api> {
     assert!(broken.is_empty(), "{broken:?}");
     let egress = ProviderEgress::new(Vec::new()).expect("a client");
     Arc::new(Api {
-        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes),
+        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes, Arc::default()),
         settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
         limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
+        admission: super::Admission::new(1_000),
+        in_flight: super::InFlight::default(),
         ready: Arc::new(|| true),
     })
 }

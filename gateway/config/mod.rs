@@ -76,6 +76,10 @@ pub struct Server {
     pub mailgun_hook_body: usize,
     /// Largest upload, in bytes.
     pub upload: usize,
+    /// Sends of one app that may wait.
+    pub backlog: u64,
+    /// Connections open at once from one address; unset: 256, and any number from this machine.
+    pub connections_per_ip: Option<usize>,
 }
 
 /// Where everything is kept.
@@ -142,6 +146,9 @@ const SUNSHINE: [&str; 4] = ["20s", "80s", "4m", "8m"];
 
 /// The Standard Webhooks schedule: ten attempts in about 76 hours.
 const DURABLE: [&str; 9] = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"];
+
+/// Sends of one app that may wait, when nothing else is said.
+const BACKLOG: u64 = 1_000_000;
 
 /// What the rest of the gateway knows, for checking what the file names.
 #[derive(Debug, Clone, Copy)]
@@ -239,6 +246,8 @@ fn read_server(mut server: Section<'_>, problems: &mut Vec<Problem>) -> Server {
         hook_body: limits.size("hookBody", "4MiB", problems),
         mailgun_hook_body: limits.size("mailgunHookBody", "30MiB", problems),
         upload: limits.size("upload", "50MiB", problems),
+        backlog: limits.count("backlog", problems).unwrap_or(BACKLOG),
+        connections_per_ip: limits.count("connectionsPerIp", problems),
     };
     limits.finish(problems);
     server.finish(problems);

@@ -222,7 +222,8 @@ mod tests {
 
     use super::*;
     use crate::channels::Channels;
-    use crate::core::{Notify, Policy, Route};
+    use crate::core::{Notify, Once, Policy, Route};
+    use crate::metrics::Metrics;
     use crate::model::{Author, NewJob, SystemClock};
     use crate::store::embedded::{Embedded, MEMORY};
     use crate::store::{Settlement, Store};
@@ -271,7 +272,8 @@ mod tests {
             let tenant = Tenant { app, integrations: vec![integration], webhooks: Vec::new() };
             let clock = Arc::new(SystemClock);
             let store: Arc<dyn Store> = Arc::new(Embedded::open(MEMORY, clock.clone()).expect("a store"));
-            let core = Core::new(store.clone(), clock, policy, |_, _| true);
+            let metrics = Arc::new(Metrics::default());
+            let core = Core::new(store.clone(), clock, policy, |_, _| true, metrics);
             Scene { store, core, tenant, channel }
         }
 
@@ -285,7 +287,8 @@ mod tests {
                 author: Author::business(),
                 body: Body::Content(Content::text("counted")),
             };
-            self.core.notify(self.route(), notify).await.expect("it is accepted")
+            let once = Once { mark: None, status: 201, answer: |_| json!(null) };
+            self.core.notify(self.route(), notify, once).await.expect("it is accepted")
         }
 
         async fn account(&self) -> Account {

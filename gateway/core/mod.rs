@@ -13,6 +13,7 @@ mod ledger;
 mod link;
 mod media;
 mod notify;
+mod once;
 mod records;
 mod send;
 mod settle;
@@ -31,12 +32,14 @@ pub use identify::NewUser;
 pub use ledger::{Account, Pending};
 pub use link::Link;
 pub use notify::Notify;
+pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
 pub use unknown::Decision;
 pub use watch::{DueLooks, Looked, Overdue};
 
 use heliograph_connectors::channel::Channel;
 
+use crate::metrics::Metrics;
 use crate::model::{Clock, Event, Integration, Tenant, Timestamp, Webhook};
 use crate::store::{Store, StoreError};
 
@@ -50,6 +53,7 @@ pub struct Core {
     clock: Arc<dyn Clock>,
     policy: Policy,
     wants: Wants,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether a webhook subscribed to an event. Handed in, because only the wire knows trigger names.
@@ -172,13 +176,30 @@ impl Core {
         self.clock.now()
     }
 
+    /// What counts what happens here.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How many sends of an app wait, through all of its integrations.
+    pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
+        let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
+        Ok(self.store.queued(&tenant.app.id, &groups).await?)
+    }
+
     /// Whether what is accepted now could be kept.
     pub async fn healthy(&self) -> Result<(), CoreError> {
         Ok(self.store.healthy().await?)
     }
 
     /// The use cases over a store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: Policy, wants: Wants) -> Core {
-        Core { store, clock, policy, wants }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+        wants: Wants,
+        metrics: Arc<Metrics>,
+    ) -> Core {
+        Core { store, clock, policy, wants, metrics }
     }
 }

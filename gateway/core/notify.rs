@@ -5,7 +5,7 @@ use heliograph_connectors::channel::{Body, Channel};
 use crate::model::{Author, Delivery, Id, NewJob, Purpose};
 use crate::store::Batch;
 
-use super::{Core, CoreError, Route};
+use super::{Core, CoreError, Once, Route};
 
 /// A message to an address, outside any conversation.
 #[derive(Debug, Clone)]
@@ -20,7 +20,12 @@ pub struct Notify {
 
 impl Core {
     /// Accepts a notification; when this returns, it will end in exactly one final state.
-    pub async fn notify(&self, route: Route<'_>, notify: Notify) -> Result<Id<Delivery>, CoreError> {
+    pub async fn notify(
+        &self,
+        route: Route<'_>,
+        notify: Notify,
+        once: Once<'_, Id<Delivery>>,
+    ) -> Result<Id<Delivery>, CoreError> {
         let Route { tenant, integration, channel } = route;
         let destination = canonical(channel, "destination.destinationId", &notify.destination)?;
         if let Body::Native { schema, .. } = &notify.body
@@ -39,6 +44,7 @@ impl Core {
         let mut batch = Batch::new(&tenant.app.id);
         self.accept(&mut delivery, &mut batch);
         batch.job(NewJob::send(&delivery, now));
+        once.enter(&mut batch, now, &delivery.id);
         self.store.commit(batch).await?;
         Ok(delivery.id)
     }

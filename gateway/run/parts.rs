@@ -15,9 +15,11 @@ use crate::config::Config;
 use crate::core::{Core, Policy};
 use crate::egress::{ProviderEgress, WebhookEgress};
 use crate::media::Media;
+use crate::metrics::Metrics;
+use crate::model::Clock;
 use crate::outbox::{Announcing, Outbox};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{self, Metered, Store};
 
 pub(super) fn public_url(config: &Config, api_url: &str) -> Result<Url, String> {
     match &config.server.public_url {
@@ -53,6 +55,16 @@ pub(super) fn warn_of_unused(config: &Config) {
 pub(super) fn body_limits(config: &Config) -> BodyLimits {
     let server = &config.server;
     BodyLimits { api: server.api_body, hook: server.hook_body, mail_hook: server.mailgun_hook_body }
+}
+
+pub(super) async fn open_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<dyn Store>, String> {
+    let store = store::open(&config.store.url, config.store.shards, clock.clone()).await;
+    let store = store.map_err(|error| format!("{}: {error}", config.store.url))?;
+    Ok(Arc::new(Metered::new(store, metrics.clone())))
 }
 
 pub(super) fn open_media(config: &Config) -> Result<Arc<Media>, String> {

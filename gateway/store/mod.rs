@@ -5,16 +5,19 @@
 
 mod batch;
 pub mod embedded;
+mod metered;
 pub mod redis;
 pub mod suite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+
+pub use metered::Metered;
 
 pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
@@ -51,6 +54,9 @@ pub trait Store: Debug + Send + Sync {
     /// first, at most `limit`.
     async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError>;
 
+    /// What waits in a queue. As dear as it has groups, however many jobs they have.
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError>;
+
     /// Gives out up to `limit` due jobs of a group, earliest first: at most one per lane, none from a lane
     /// that has one out. They stay out until settled or until the queue is leased anew.
     async fn claim(
@@ -81,6 +87,17 @@ pub trait Store: Debug + Send + Sync {
 
     /// Everything in flight is on disk and files are closed.
     async fn close(&self);
+}
+
+/// The jobs of a group in one queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The group.
+    pub group: String,
+    /// How many jobs it has there, those given out included.
+    pub jobs: u64,
+    /// When the earliest that may be given out is, or was, due; none may be when all are out or behind others.
+    pub due: Option<Timestamp>,
 }
 
 /// A document as read.
@@ -204,6 +221,20 @@ impl dyn Store + '_ {
         let found = self.read(app, &keys).await?;
         found.into_iter().map(|stored| stored.map(decode).transpose()).collect()
     }
+
+    /// How many jobs of an app wait in these groups of sends.
+    pub async fn queued(&self, app: &Id<App>, groups: &[&str]) -> Result<u64, StoreError> {
+        let shards = self.queues().len() / usize::from(SLOTS);
+        let shard = shard_of(app, u16::try_from(shards).unwrap_or(u16::MAX));
+        let slots: BTreeSet<u8> = groups.iter().map(|group| slot_named(group)).collect();
+        let mut queued = 0;
+        for slot in slots {
+            let waiting = self.backlog(Queue { shard, slot }).await?;
+            let asked = waiting.iter().filter(|waiting| groups.contains(&waiting.group.as_str()));
+            queued += asked.map(|waiting| waiting.jobs).sum::<u64>();
+        }
+        Ok(queued)
+    }
 }
 
 fn decode<T: DeserializeOwned>(stored: Stored) -> Result<Versioned<T>, StoreError> {
@@ -224,7 +255,11 @@ pub fn slot_of(job: &NewJob) -> u8 {
         Work::Send { .. } => &job.group,
         Work::Announce { .. } | Work::Fetch { .. } => &job.lane,
     };
-    (stable_hash(by) % u64::from(SLOTS)) as u8
+    slot_named(by)
+}
+
+fn slot_named(name: &str) -> u8 {
+    (stable_hash(name) % u64::from(SLOTS)) as u8
 }
 
 /// FNV-1a of 64 bits, its upper half folded into the lower. It must never change: stored work is found by it.

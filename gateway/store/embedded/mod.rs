@@ -8,6 +8,7 @@
 mod apply;
 mod cache;
 mod claims;
+mod counts;
 mod reads;
 mod schema;
 mod seen;
@@ -28,7 +29,9 @@ use self::reads::Readers;
 use self::schema::Place;
 use self::upkeep::Upkeep;
 use self::writer::{Bench, Writer};
-use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally};
+use super::{
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
+};
 use crate::model::{App, Clock, Id, Job, NewJob, Timestamp};
 
 /// The place that is no directory: everything in memory, for tests.
@@ -123,6 +126,10 @@ impl Store for Embedded {
 
     async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
         self.writer.ask(move |bench| bench.groups(queue, limit)).await?.map_err(describe)
+    }
+
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError> {
+        self.writer.ask(move |bench| bench.backlog(queue)).await?.map_err(describe)
     }
 
     async fn claim(

@@ -22,8 +22,8 @@ use self::keys::AppKeys;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::{
-    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, shard_of,
-    slot_of,
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
+    shard_of, slot_of,
 };
 use crate::model::{App, Id, Job, NewJob, Timestamp};
 
@@ -198,6 +198,21 @@ impl Store for RedisStore {
         command.arg("LIMIT").arg(0).arg(limit);
         let found: Vec<(String, f64)> = self.link.call(&command).await?;
         Ok(found.into_iter().map(|(group, due)| (group, Timestamp::from_millis(due as i64))).collect())
+    }
+
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError> {
+        let mut command = cmd("HGETALL");
+        command.arg(format!("{}counts", keys::queue(queue)));
+        let counts: Vec<(String, u64)> = self.link.call(&command).await?;
+        let mut command = cmd("ZRANGE");
+        command.arg(format!("{}ready", keys::queue(queue))).arg(0).arg(-1).arg("WITHSCORES");
+        let ready: Vec<(String, f64)> = self.link.call(&command).await?;
+        let due: HashMap<String, f64> = ready.into_iter().collect();
+        let waiting = counts.into_iter().map(|(group, jobs)| {
+            let due = due.get(&group).map(|due| Timestamp::from_millis(*due as i64));
+            Waiting { group, jobs, due }
+        });
+        Ok(waiting.collect())
     }
 
     async fn claim(

@@ -9,6 +9,13 @@ local function save_job(q, id, job)
   redis.call('HSET', q .. 'jobs', id, cmsgpack.pack(job))
 end
 
+-- A group without jobs has no count.
+local function count_job(q, group, by)
+  if redis.call('HINCRBY', q .. 'counts', group, by) <= 0 then
+    redis.call('HDEL', q .. 'counts', group)
+  end
+end
+
 -- A group stands in `ready` by its earliest head, and not at all when it has none to give out.
 local function rank_group(q, group)
   local first = redis.call('ZRANGE', q .. 'heads:' .. group, 0, 0, 'WITHSCORES')
