@@ -357,7 +357,7 @@ mod tests {
             scene.store.load::<Delivery>(app, id.as_str()).await.expect("it reads").expect("it is there");
         let job = NewJob::send(&read.value, read.value.created);
         let is_queued = async || scene.store.is_queued(app, &job).await.expect("it reads");
-        scene.core.look(scene.route(), &id).await.expect("a look");
+        scene.core.look(scene.route(), std::slice::from_ref(&id)).await.expect("a look");
         assert!(is_queued().await);
         // The job is lost: settled, but the delivery did not move.
         for queue in scene.store.queues() {
@@ -369,7 +369,7 @@ mod tests {
             }
         }
         assert!(!is_queued().await);
-        scene.core.look(scene.route(), &id).await.expect("a look");
+        scene.core.look(scene.route(), std::slice::from_ref(&id)).await.expect("a look");
         assert!(is_queued().await, "it is back");
         assert!(scene.account().await.is_balanced());
         let due = scene.core.due_looks(app, &scene.tenant.integrations[0].id, 9).await.expect("a list");
