@@ -17,9 +17,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("recorder", &["model"]),
     ("sim", &[]),
+    ("spool", &[]),
     ("demo", &[]),
     ("media", &["model", "core"]),
-    ("api", &["model", "core", "wire", "settings", "channels", "media", "recorder"]),
+    ("api", &["model", "core", "wire", "settings", "channels", "media", "recorder", "spool"]),
     ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "media", "recorder"]),
     ("config", &["model"]),
 ];

@@ -20,6 +20,7 @@ mod meta;
 mod notify;
 mod once;
 mod order;
+mod outage;
 mod readme;
 mod record;
 mod reply;

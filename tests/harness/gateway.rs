@@ -56,6 +56,12 @@ impl Gateway {
         gateway
     }
 
+    /// The same on another store, for a gateway that does not run yet.
+    pub(crate) fn on_store(&mut self, url: &str) {
+        self.config = self.config.clone().set("store.url", url);
+        self.write_config();
+    }
+
     /// Runs it (again) and waits until it is ready.
     pub(crate) async fn start(&mut self) {
         let path = self.config_path();

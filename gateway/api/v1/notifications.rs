@@ -28,7 +28,7 @@ pub(super) async fn create(
         tenant.integration(&asked.integration).ok_or(CoreError::NotFound(Thing::Integration))?;
     let channel = api.live(integration)?;
     let notify = Notify { destination: asked.destination, author: asked.author, body: asked.body };
-    api.admission.send(&api.core, &tenant).await?;
+    api.intake.admission.send(&api.core, &tenant).await?;
     let once = marked.once(StatusCode::CREATED, shown);
     let id = api.core.notify(route(&tenant, integration, &*channel), notify, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&id))))
