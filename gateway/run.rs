@@ -24,9 +24,9 @@ use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
 use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::{cli, server, wire};
-use parts::{intake, open_media, outbox, policy, public_url, use_simulator, warn_of_unused};
+use parts::{intake, open_media, open_store, outbox, policy, public_url, use_simulator, warn_of_unused};
 
 /// How often the configuration file is looked at for changes.
 const FILE_WATCH: Duration = Duration::from_secs(2);
@@ -136,8 +136,8 @@ impl Gateway {
         }
         warn_of_unused(&config);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = store::open(&config.store.url, config.store.shards, clock.clone());
-        let store = store.await.map_err(|error| format!("{}: {error}", config.store.url))?;
+        let metrics = Arc::default();
+        let store = open_store(&config, &clock, &metrics).await?;
         let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
         let settings = Settings::open(store.clone(), clock.clone(), declared).await;
         let settings = Arc::new(settings.map_err(|error| error.to_string())?);
@@ -146,7 +146,7 @@ impl Gateway {
         let (recorder, recording) = recorder(record, &config, &registry)?;
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
-        let core = Core::new(store.clone(), clock, policy(&config, &channels), wire::subscribes);
+        let core = Core::new(store.clone(), clock, policy(&config, &channels), wire::subscribes, metrics);
         let media = open_media(&config)?;
         let (stop, stop_lasting) = (CancellationToken::new(), CancellationToken::new());
         let ready = Arc::new(AtomicBool::new(true));

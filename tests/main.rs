@@ -17,6 +17,7 @@ mod limits;
 mod link;
 mod mail;
 mod meta;
+mod metrics;
 mod notify;
 mod once;
 mod order;

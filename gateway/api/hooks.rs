@@ -150,8 +150,12 @@ async fn take_in(
     }
     match taken {
         Some(channel) => Ok(written(channel.acknowledge())),
-        None if proven => Err(Problem::bad_request("The hook is not in the provider's format")),
+        None if proven => {
+            api.core.metrics().hook_refused(kind, "malformed");
+            Err(Problem::bad_request("The hook is not in the provider's format"))
+        }
         None => {
+            api.core.metrics().hook_refused(kind, "forged");
             info!(candidates = candidates.len(), "an unproven hook was refused");
             Err(Problem::unauthorized("The hook's signature does not match"))
         }
@@ -244,11 +248,11 @@ impl Candidate {
             Err(Taken::StoreAway) if !is_repeated => {
                 spooled::keep(api, &self.integration, raw).await.map_err(|error| {
                     warn!(integration = %self.integration, %error, "a hook could not be spooled");
-                    not_stored()
+                    not_stored(api, &*self.channel)
                 })
             }
             // Whatever kept it from being stored, the provider is to tell it again.
-            Err(Taken::StoreAway | Taken::NotNow) => Err(not_stored()),
+            Err(Taken::StoreAway | Taken::NotNow) => Err(not_stored(api, &*self.channel)),
             Err(Taken::Gone) => Err(Problem::not_found()),
         }
     }
@@ -259,6 +263,7 @@ impl Candidate {
         let route = route(&self.tenant, integration, &*self.channel);
         let Understood { replay_key, mut events } = understood;
         for event in &events {
+            api.core.metrics().hook_event(&integration.kind, word(event));
             self.keep_file(api, event).await?;
         }
         if self.channel.capabilities().profiles {
@@ -308,8 +313,25 @@ impl Candidate {
     }
 }
 
-fn not_stored() -> Problem {
+fn not_stored(api: &Api, channel: &dyn Channel) -> Problem {
+    api.core.metrics().hook_refused(channel.capabilities().kind, "not_stored");
     Problem::unavailable("The hook could not be stored; send it again")
+}
+
+/// What an event is counted as.
+fn word(event: &InboundEvent) -> &'static str {
+    match event {
+        InboundEvent::Message(_) => "message",
+        InboundEvent::Postback { .. } => "postback",
+        InboundEvent::Receipt(_) => "receipt",
+        InboundEvent::Reached { .. } => "reached",
+        InboundEvent::Read { .. } => "read",
+        InboundEvent::OptOut { .. } => "opt_out",
+        InboundEvent::OptIn { .. } => "opt_in",
+        InboundEvent::Typing { .. } => "typing",
+        InboundEvent::Referral { .. } => "referral",
+        InboundEvent::Unrecognised { .. } => "unrecognised",
+    }
 }
 
 fn written(reply: Reply) -> Response {

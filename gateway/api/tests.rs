@@ -25,12 +25,13 @@ use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
 use crate::model::{
-    App, Id, Integration, Job, Key, KeyScope, Limits, OnUnknown, SystemClock, Tenant, Timestamp,
+    App, Id, Integration, Job, Key, KeyScope, Limits, NewJob, OnUnknown, SystemClock, Tenant, Timestamp,
 };
 use crate::settings::Declared;
 use crate::spool::Spool;
 use crate::store::{
-    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Waiting,
+    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
+    Waiting,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -52,6 +53,12 @@ impl Store for Empty {
     }
     async fn page(&self, _: &Id<App>, _: &str, _: Cut) -> Result<Vec<ListEntry>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn tally(&self, _: &Id<App>, _: &str, _: &[String]) -> Result<Tally, StoreError> {
+        gone()
+    }
+    async fn is_queued(&self, _: &Id<App>, _: &NewJob) -> Result<bool, StoreError> {
+        gone()
     }
     async fn commit(&self, _: Batch) -> Result<(), StoreError> {
         gone()
@@ -159,7 +166,7 @@ async fn api() -> Arc<Api> {
     let spool = tempfile::NamedTempFile::new().expect("a file");
     let egress = ProviderEgress::new(Vec::new()).expect("a client");
     Arc::new(Api {
-        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes),
+        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes, Arc::default()),
         settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
         recorder: None,

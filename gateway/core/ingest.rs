@@ -4,8 +4,8 @@ use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Pers
 use tracing::info;
 
 use crate::model::{
-    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, Role, Source,
-    Tenant, Timestamp, User, What,
+    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, Notified, Role,
+    Source, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
@@ -255,9 +255,13 @@ impl Core {
         }
         let provider_id = receipt.provider_id.clone();
         let told = delivery.receipt(part, provider_id, receipt.stage.clone(), scene.reach(), scene.now);
+        let lag = delivery.accepted_at().filter(|_| told.contains(&Notified::User));
         let mut batch = Batch::new(app);
         self.moved(scene, read, told, &mut batch).await?;
         self.store.commit(batch).await?;
+        if let Some(accepted) = lag {
+            self.metrics.receipt(scene.channel.capabilities().kind, scene.now.since(accepted));
+        }
         Ok(())
     }
 

@@ -31,6 +31,7 @@ pub use send::{Begin, Conclusion};
 
 use heliograph_connectors::channel::Channel;
 
+use crate::metrics::Metrics;
 use crate::model::{Clock, Event, Integration, Tenant, Timestamp, Webhook};
 use crate::store::{Store, StoreError};
 
@@ -44,6 +45,7 @@ pub struct Core {
     clock: Arc<dyn Clock>,
     policy: Policy,
     wants: Wants,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether a webhook subscribed to an event. Handed in, because only the wire knows trigger names.
@@ -162,6 +164,11 @@ impl Core {
         self.clock.now()
     }
 
+    /// What counts what happens here.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// How many sends of an app wait, through all of its integrations.
     pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
         let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
@@ -174,7 +181,13 @@ impl Core {
     }
 
     /// The use cases over a store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: Policy, wants: Wants) -> Core {
-        Core { store, clock, policy, wants }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+        wants: Wants,
+        metrics: Arc<Metrics>,
+    ) -> Core {
+        Core { store, clock, policy, wants, metrics }
     }
 }

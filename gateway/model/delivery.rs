@@ -352,6 +352,11 @@ impl Delivery {
         self.parts.iter().filter_map(|part| part.provider_id.clone()).collect()
     }
 
+    /// When the provider took it, as far as the story tells.
+    pub fn accepted_at(&self) -> Option<Timestamp> {
+        self.timeline.iter().find(|moment| moment.what == "accepted").map(|moment| moment.at)
+    }
+
     /// Adds a line to the story.
     pub fn note(&mut self, at: Timestamp, what: &str, detail: Option<String>) {
         if self.timeline.len() < TIMELINE_MAX {

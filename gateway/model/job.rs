@@ -43,10 +43,10 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A send: one lane per destination of an integration.
+    /// A send: one lane per destination of an integration. It has the delivery's id: a delivery has one job.
     pub fn send(delivery: &Delivery, due: Timestamp) -> NewJob {
         NewJob {
-            id: Id::fresh(due),
+            id: Id::new(delivery.id.as_str()),
             group: delivery.integration.to_string(),
             lane: format!("{}>{}", delivery.integration, delivery.destination),
             due,

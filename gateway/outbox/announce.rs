@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use crate::core::DeadLetter;
 use crate::egress::{Answer, Unreached};
+use crate::metrics::PostOutcome;
 use crate::model::{Event, Id, Job, Timestamp, Webhook};
 use crate::store::{Batch, Retry, Settlement, StoreError};
 use crate::wire;
@@ -41,7 +42,9 @@ impl Outbox {
         let answer = self.webhooks.post(&webhook.target, headers, body).await;
         drop(permit);
         let attempts = claim.job.attempt + 1;
-        let settled = match verdict(&answer, claim.job, &self.announcing.schedule, self.core.now()) {
+        let verdict = verdict(&answer, claim.job, &self.announcing.schedule, self.core.now());
+        self.core.metrics().announcement(verdict.outcome(), self.core.now().since(event.at));
+        let settled = match verdict {
             Verdict::Taken => self.settle(claim, Settlement::Done, Batch::new(&event.app)).await,
             Verdict::Again(due) => {
                 info!(event = %event.id, webhook = %webhook.id, attempts, ?answer, "webhook not taken, will try again");
@@ -94,6 +97,16 @@ enum Verdict {
     Taken,
     Again(Timestamp),
     GivenUp,
+}
+
+impl Verdict {
+    fn outcome(&self) -> PostOutcome {
+        match self {
+            Verdict::Taken => PostOutcome::Taken,
+            Verdict::Again(_) => PostOutcome::Again,
+            Verdict::GivenUp => PostOutcome::GivenUp,
+        }
+    }
 }
 
 fn verdict(answer: &Result<Answer, Unreached>, job: &Job, schedule: &[Duration], now: Timestamp) -> Verdict {

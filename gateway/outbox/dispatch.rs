@@ -1,11 +1,12 @@
 //! Sending: mark, call, conclude, and again for each further piece.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use heliograph_connectors::channel::{Accepted, ChannelError, OutboundMessage, Scope};
+use heliograph_connectors::channel::{Accepted, ChannelError, Fate, OutboundMessage, Scope};
 use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
+use crate::metrics::AttemptOutcome;
 use crate::model::{Delivery, Id};
 use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
@@ -83,7 +84,9 @@ impl Outbox {
             None => None,
         };
         let door = self.media.providers();
-        match self.recorder.as_deref().filter(|recorder| recorder.hears(&route.integration.kind)) {
+        let began = Instant::now();
+        let result = match self.recorder.as_deref().filter(|recorder| recorder.hears(&route.integration.kind))
+        {
             None => route.channel.send(message, door).await,
             Some(recorder) => {
                 let door = Overheard::at(door);
@@ -91,7 +94,11 @@ impl Outbox {
                 recorder.sent(route.integration, message, door, &result);
                 result
             }
-        }
+        };
+        let channel = route.channel.capabilities().kind;
+        let integration = route.integration.id.as_str();
+        self.core.metrics().attempt(channel, integration, outcome(&result), began.elapsed());
+        result
     }
 
     /// Saves what came of a call. The result is in hand, so this goes on until the store has it.
@@ -166,6 +173,17 @@ impl Outbox {
         if let Err(error) = settled {
             warn!(%delivery, %error, "a claim was not settled");
         }
+    }
+}
+
+/// What a call's result is counted as.
+fn outcome(result: &Result<Accepted, ChannelError>) -> AttemptOutcome {
+    match result.as_ref().map_err(|error| &error.fate) {
+        Ok(_) => AttemptOutcome::Accepted,
+        Err(Fate::Permanent) => AttemptOutcome::Refused,
+        Err(Fate::Throttled { .. }) => AttemptOutcome::Throttled,
+        Err(Fate::Transient { maybe_sent: false }) => AttemptOutcome::NotSent,
+        Err(Fate::Transient { maybe_sent: true }) => AttemptOutcome::Unknown,
     }
 }
 

@@ -15,10 +15,12 @@ use crate::config::Config;
 use crate::core::{Core, Policy};
 use crate::egress::{ProviderEgress, WebhookEgress};
 use crate::media::Media;
+use crate::metrics::Metrics;
+use crate::model::Clock;
 use crate::outbox::{Announcing, Outbox};
 use crate::settings::Settings;
 use crate::spool::Spool;
-use crate::store::Store;
+use crate::store::{self, Metered, Store};
 
 pub(super) fn public_url(config: &Config, api_url: &str) -> Result<Url, String> {
     match &config.server.public_url {
@@ -72,6 +74,16 @@ pub(super) fn intake(config: &Config) -> Result<Intake, String> {
 fn beside(store: &str) -> PathBuf {
     let place = store.strip_prefix("embedded:").filter(|place| !place.starts_with(':'));
     PathBuf::from(place.unwrap_or("data"))
+}
+
+pub(super) async fn open_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<dyn Store>, String> {
+    let store = store::open(&config.store.url, config.store.shards, clock.clone()).await;
+    let store = store.map_err(|error| format!("{}: {error}", config.store.url))?;
+    Ok(Arc::new(Metered::new(store, metrics.clone())))
 }
 
 pub(super) fn open_media(config: &Config) -> Result<Arc<Media>, String> {

@@ -1,4 +1,4 @@
-//! What is written together: documents, list entries and jobs, with the conditions under which they hold.
+//! What is written together: documents, list entries, counts and jobs, with the conditions under which they hold.
 
 use crate::model::{App, Id, Job, NewJob, Timestamp};
 
@@ -17,8 +17,23 @@ pub struct Batch {
     pub entries: Vec<(String, ListEntry)>,
     /// Entries to remove from lists, by member.
     pub removals: Vec<(String, String)>,
+    /// What is added to counters.
+    pub counts: Vec<Count>,
     /// Jobs that must follow.
     pub jobs: Vec<NewJob>,
+}
+
+/// What is added to a counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The counters that are read together.
+    pub family: String,
+    /// Which of them.
+    pub counter: String,
+    /// How much; less than nothing takes away.
+    pub delta: i64,
+    /// When the family may be forgotten: the same for all of a family. For ever kept when unset.
+    pub expires: Option<Timestamp>,
 }
 
 /// A document to write or remove.
@@ -109,6 +124,7 @@ impl Batch {
             documents: Vec::new(),
             entries: Vec::new(),
             removals: Vec::new(),
+            counts: Vec::new(),
             jobs: Vec::new(),
         }
     }
@@ -151,6 +167,24 @@ impl Batch {
         self.removals.push((list.into(), member.into()));
     }
 
+    /// Adds to a counter; one that nothing was added to yet stands at zero.
+    pub fn add(&mut self, family: impl Into<String>, counter: impl Into<String>, delta: i64) {
+        let (family, counter) = (family.into(), counter.into());
+        self.counts.push(Count { family, counter, delta, expires: None });
+    }
+
+    /// Adds to a counter of a family that is forgotten at a moment, which is the same for all of the family.
+    pub fn add_until(
+        &mut self,
+        family: impl Into<String>,
+        counter: impl Into<String>,
+        delta: i64,
+        expires: Timestamp,
+    ) {
+        let (family, counter) = (family.into(), counter.into());
+        self.counts.push(Count { family, counter, delta, expires: Some(expires) });
+    }
+
     /// Adds a job.
     pub fn job(&mut self, job: NewJob) {
         self.jobs.push(job);
@@ -161,6 +195,7 @@ impl Batch {
         self.documents.is_empty()
             && self.entries.is_empty()
             && self.removals.is_empty()
+            && self.counts.is_empty()
             && self.jobs.is_empty()
     }
 }

@@ -1,14 +1,15 @@
 //! The store: reads by key or page, one atomic [`Batch`], and the work queues. Two engines, one behaviour.
 //!
-//! What is stored is documents (JSON under a kind and an id, with a version), lists (members ordered by rank)
-//! and jobs. No transaction lives across an await: a batch carries its own conditions.
+//! What is stored is documents (JSON under a kind and an id, with a version), lists (members ordered by rank),
+//! counters and jobs. No transaction lives across an await: a batch carries its own conditions.
 
 mod batch;
 pub mod embedded;
+mod metered;
 pub mod redis;
 pub mod suite;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -16,7 +17,9 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-pub use batch::{Batch, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
+pub use metered::Metered;
+
+pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
 use crate::model::{App, Clock, Id, Job, NewJob, Timestamp, Work};
 
@@ -30,6 +33,12 @@ pub trait Store: Debug + Send + Sync {
 
     /// A page of a list, oldest first whatever the direction of the cut.
     async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError>;
+
+    /// The counters of a family, and how many entries each of these lists has, all at one moment.
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError>;
+
+    /// Whether a job waits or is out. One that was added again under its id is the same job.
+    async fn is_queued(&self, app: &Id<App>, job: &NewJob) -> Result<bool, StoreError>;
 
     /// All or nothing, durable when it returns. A condition that does not hold is [`StoreError::Conflict`].
     /// Committing the same batch again (same [`Batch::id`]) within a minute changes nothing and succeeds.
@@ -100,6 +109,15 @@ pub struct Stored {
     pub body: Vec<u8>,
 }
 
+/// Counters and lengths as they stood at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The counters of the family, by name; one that is not there stands at zero.
+    pub counts: BTreeMap<String, i64>,
+    /// The lengths of the lists, in the order they were asked for.
+    pub lengths: Vec<usize>,
+}
+
 /// A document and the version it had when read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Versioned<T> {
@@ -110,7 +128,7 @@ pub struct Versioned<T> {
 }
 
 /// Which part of a list to read. Bounds are exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
     /// The last `limit` entries.
     Newest {
@@ -128,6 +146,16 @@ pub enum Cut {
     After {
         /// The bound.
         rank: i64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// The first `limit` entries behind this one, whether or not it is there: of those with its rank, the ones
+    /// whose members sort after it. A walk that goes on behind the last entry it saw misses none.
+    Behind {
+        /// The entry's rank.
+        rank: i64,
+        /// The entry's member.
+        member: String,
         /// At most so many.
         limit: usize,
     },

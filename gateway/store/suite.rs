@@ -2,6 +2,7 @@
 //!
 //! Cases of one database must not run at the same time: they lease the queues they look at.
 
+mod counters;
 mod documents;
 mod jobs;
 mod lists;
@@ -27,7 +28,7 @@ pub type Case = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// All behaviours by name.
 pub fn cases() -> Vec<(&'static str, Case)> {
-    [documents::CASES, lists::CASES, jobs::CASES, settling::CASES, random::CASES].concat()
+    [documents::CASES, lists::CASES, counters::CASES, jobs::CASES, settling::CASES, random::CASES].concat()
 }
 
 /// How long a thing that must happen may take.

@@ -12,7 +12,7 @@ use axum::{
     Json, Router,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use bytes::Bytes;
@@ -22,9 +22,9 @@ use serde_json::Value;
 use self::answer::Refusal;
 use super::{
     Account, Sim,
+    behaviour::Answer,
     outbox::Sent,
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
-    rules::Answer,
 };
 
 /// What `fail` reports: nobody has this number.
@@ -149,13 +149,17 @@ type Answered<T> = Result<T, Refusal>;
 async fn send(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Answered<Response> {
     let lines = desk.enter(&headers)?;
     let draft = request::draft(&headers, &body, &lines, desk.messagebird.new_id(false))?;
-    let (sent, answer) = desk.sim.take(draft).await;
-    match answer {
-        Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&sent))).into_response()),
+    let served = desk.sim.take(draft).await;
+    let answer = match served.answer.clone() {
+        Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&served.sent)))),
         Answer::Refused { status, code } => Err(Refusal::by_rule(status, code)),
-        Answer::Throttled { retry_after } => Err(Refusal::throttled(retry_after)),
+        // MessageBird has no limit for one recipient that it would tell apart.
+        Answer::Throttled { retry_after } | Answer::PairLimited { retry_after } => {
+            Err(Refusal::throttled(retry_after))
+        }
         Answer::Broken { status } => Err(Refusal::broken(status)),
-    }
+    };
+    Ok(served.carry(answer))
 }
 
 async fn show_message(

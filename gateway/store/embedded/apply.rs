@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{
-    Batch, Document, Epoch, Expect, Key, Put, Queue, Settlement, StoreError, Stored, slot_of,
+    Batch, Count, Document, Epoch, Expect, Key, Put, Queue, Settlement, StoreError, Stored, slot_of,
 };
 use super::cache::{self, Cached, Written};
 use super::claims::{Claims, Out};
@@ -201,6 +201,9 @@ impl Transaction<'_> {
             let sql = "DELETE FROM entries WHERE app = ?1 AND list = ?2 AND member = ?3";
             self.connection.prepare_cached(sql)?.execute(params![app.as_str(), list, member])?;
         }
+        for count in &batch.counts {
+            self.count(&app, count)?;
+        }
         for (job, work) in batch.jobs.into_iter().zip(&work) {
             self.add(&app, job, work)?;
         }
@@ -240,6 +243,18 @@ impl Transaction<'_> {
         let sql = "DELETE FROM documents WHERE app = ?1 AND kind = ?2 AND id = ?3";
         self.connection.prepare_cached(sql)?.execute(params![app.as_str(), key.kind, key.id])?;
         self.effects.written.push((cache::name(app, key), None));
+        Ok(())
+    }
+
+    fn count(&self, app: &Id<App>, count: &Count) -> rusqlite::Result<()> {
+        // What expired and was not pruned yet counts from zero.
+        let sql = "INSERT INTO counters (app, family, counter, value, expires) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT DO UPDATE SET expires = excluded.expires, value = excluded.value
+                   + CASE WHEN coalesce(expires <= ?6, 0) THEN 0 ELSE value END";
+        let Count { family, counter, delta, expires } = count;
+        let end = expires.map(Timestamp::millis);
+        let values = params![app.as_str(), family, counter, delta, end, self.now.millis()];
+        self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
@@ -312,7 +327,12 @@ impl Transaction<'_> {
         // What the cache holds of them is expired too, and is not shown.
         let sql = "DELETE FROM documents WHERE rowid IN
                    (SELECT rowid FROM documents WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
-        self.connection.prepare_cached(sql)?.execute(params![before.millis(), PRUNE_BITE as i64])
+        let pruned =
+            self.connection.prepare_cached(sql)?.execute(params![before.millis(), PRUNE_BITE as i64])?;
+        self.connection
+            .prepare_cached("DELETE FROM counters WHERE expires <= ?1")?
+            .execute([before.millis()])?;
+        Ok(pruned)
     }
 
     fn probe(&mut self, now: Timestamp) -> rusqlite::Result<()> {

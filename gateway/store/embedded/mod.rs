@@ -30,9 +30,9 @@ use self::schema::Place;
 use self::upkeep::Upkeep;
 use self::writer::{Bench, Writer};
 use super::{
-    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Waiting,
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
 };
-use crate::model::{App, Clock, Id, Job, Timestamp};
+use crate::model::{App, Clock, Id, Job, NewJob, Timestamp};
 
 /// The place that is no directory: everything in memory, for tests.
 pub const MEMORY: &str = ":memory:";
@@ -96,6 +96,16 @@ impl Store for Embedded {
     async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError> {
         let (app, list) = (app.clone(), list.to_owned());
         self.look(move |connection| reads::page(connection, &app, &list, cut)).await
+    }
+
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError> {
+        let (app, family, lists, now) = (app.clone(), family.to_owned(), lists.to_vec(), self.clock.now());
+        self.look(move |connection| reads::tally(connection, &app, &family, &lists, now)).await
+    }
+
+    async fn is_queued(&self, _app: &Id<App>, job: &NewJob) -> Result<bool, StoreError> {
+        let id = job.id.clone();
+        self.look(move |connection| reads::is_queued(connection, id.as_str())).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {

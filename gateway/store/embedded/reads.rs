@@ -1,4 +1,4 @@
-//! Reads of documents and lists, and the threads that do them.
+//! Reads of documents, lists and counters, and the threads that do them.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::{Cut, Key, ListEntry, StoreError, Stored};
+use super::super::{Cut, Key, ListEntry, StoreError, Stored, Tally};
 use super::{closed, schema, unavailable};
 use crate::model::{App, Id, Timestamp};
 
@@ -119,11 +119,12 @@ pub(super) fn page(
     list: &str,
     cut: Cut,
 ) -> rusqlite::Result<Vec<ListEntry>> {
-    let (sql, rank, limit) = match cut {
+    let mut from = None;
+    let (sql, rank, limit) = match &cut {
         Cut::Newest { limit } => (
             "SELECT rank, member FROM entries WHERE app = ?1 AND list = ?2 AND rank <= ?3
              ORDER BY rank DESC, member DESC LIMIT ?4",
-            i64::MAX,
+            &i64::MAX,
             limit,
         ),
         Cut::Before { rank, limit } => (
@@ -138,15 +139,62 @@ pub(super) fn page(
             rank,
             limit,
         ),
+        Cut::Behind { rank, member, limit } => {
+            from = Some(member);
+            (
+                "SELECT rank, member FROM entries WHERE app = ?1 AND list = ?2 AND (rank, member) > (?3, ?5)
+                 ORDER BY rank, member LIMIT ?4",
+                rank,
+                limit,
+            )
+        }
     };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let is_backwards = matches!(cut, Cut::Newest { .. } | Cut::Before { .. });
+    let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql)?;
-    let entries = statement.query_map(params![app.as_str(), list, rank, limit], |row| {
-        Ok(ListEntry { rank: row.get(0)?, member: row.get(1)? })
-    })?;
+    let entry = |row: &Row<'_>| Ok(ListEntry { rank: row.get(0)?, member: row.get(1)? });
+    let entries = match from {
+        None => statement.query_map(params![app.as_str(), list, rank, limit], entry),
+        Some(from) => statement.query_map(params![app.as_str(), list, rank, limit, from], entry),
+    }?;
     let mut entries = entries.collect::<rusqlite::Result<Vec<_>>>()?;
-    if !matches!(cut, Cut::After { .. }) {
+    if is_backwards {
         entries.reverse();
     }
     Ok(entries)
+}
+
+/// The counters of a family and the lengths of lists, all at one moment.
+pub(super) fn tally(
+    connection: &Connection,
+    app: &Id<App>,
+    family: &str,
+    lists: &[String],
+    now: Timestamp,
+) -> rusqlite::Result<Tally> {
+    let moment = connection.unchecked_transaction()?;
+    let mut tally = Tally::default();
+    {
+        let sql = "SELECT counter, value FROM counters
+                   WHERE app = ?1 AND family = ?2 AND (expires IS NULL OR expires > ?3)";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![app.as_str(), family, now.millis()])?;
+        while let Some(row) = rows.next()? {
+            tally.counts.insert(row.get(0)?, row.get(1)?);
+        }
+        let mut statement =
+            connection.prepare_cached("SELECT count(*) FROM entries WHERE app = ?1 AND list = ?2")?;
+        for list in lists {
+            let length: i64 = statement.query_row(params![app.as_str(), list], |row| row.get(0))?;
+            tally.lengths.push(usize::try_from(length).unwrap_or(0));
+        }
+    }
+    moment.commit()?;
+    Ok(tally)
+}
+
+/// Whether there is a job of this id.
+pub(super) fn is_queued(connection: &Connection, job: &str) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?;
+    statement.exists([job])
 }

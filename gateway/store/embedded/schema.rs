@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{StoreError, describe, unavailable};
 
 /// One step of the schema each, in order. A step that was released is never edited: add another.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     // `seq` is the rowid, one above the highest there is: the order of commits within a lane, which is all it
     // is used for. `head` marks the first job of its lane. Work stands in the table and not in the index that
     // claims walk. Documents have a rowid so that their bodies lie in the order of writing, away from the keys.
@@ -51,6 +51,17 @@ const MIGRATIONS: [&str; 2] = [
     CREATE INDEX jobs_to_give_out ON jobs (slot, grp, due, head) WHERE head = 1;
 
     CREATE TABLE probes (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
+    ",
+    "
+    CREATE TABLE counters (
+        app TEXT NOT NULL,
+        family TEXT NOT NULL,
+        counter TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        expires INTEGER,
+        PRIMARY KEY (app, family, counter)
+    ) WITHOUT ROWID;
+    CREATE INDEX counters_by_expiry ON counters (expires) WHERE expires IS NOT NULL;
     ",
     // How many rows of `jobs` each group has.
     "

@@ -1,6 +1,6 @@
 -- Reads a batch from ARGV and applies it. Conditions first, writes after, so that a script changes all or nothing.
--- KEYS[1] is the batch's marker, KEYS[2] the shard's version counter; then one key per document, per entry and
--- per removal, in the order of ARGV.
+-- KEYS[1] is the batch's marker, KEYS[2] the shard's version counter; then one key per document, per entry,
+-- per removal and per count, in the order of ARGV.
 
 local next_arg = 1
 local function arg()
@@ -9,7 +9,7 @@ local function arg()
 end
 
 local function read_batch()
-  local batch = { documents = {}, entries = {}, removals = {}, jobs = {} }
+  local batch = { documents = {}, entries = {}, removals = {}, counts = {}, jobs = {} }
   local key = 2
   local function next_key()
     key = key + 1
@@ -23,6 +23,9 @@ local function read_batch()
   end
   for i = 1, tonumber(arg()) do
     batch.removals[i] = { key = next_key(), member = arg() }
+  end
+  for i = 1, tonumber(arg()) do
+    batch.counts[i] = { key = next_key(), counter = arg(), delta = arg(), expires = arg() }
   end
   for i = 1, tonumber(arg()) do
     batch.jobs[i] = {
@@ -75,6 +78,10 @@ local function write_batch(batch)
   end
   for _, removal in ipairs(batch.removals) do
     redis.call('ZREM', removal.key, removal.member)
+  end
+  for _, count in ipairs(batch.counts) do
+    redis.call('HINCRBY', count.key, count.counter, count.delta)
+    if count.expires ~= '' then redis.call('PEXPIREAT', count.key, count.expires) end
   end
   for _, new in ipairs(batch.jobs) do
     if redis.call('HEXISTS', new.queue .. 'jobs', new.id) == 0 then

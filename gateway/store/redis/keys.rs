@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `{sNN}:d:APP:KIND:ID` | string | a document: its version, a space, its JSON; expires by itself |
 //! | `{sNN}:l:APP:LIST` | sorted set | a list: members by rank |
+//! | `{sNN}:c:APP:FAMILY` | hash | counter → its value; a family may expire |
 //! | `{sNN}:v` | integer | the shard's last document version |
 //! | `{sNN}:b:ID` | string, 60 s | this batch was committed (or this claim given up) |
 //! | `{sNN}:qS:jobs` | hash | job id → MessagePack of `{app, group, lane, due, attempt, work}` |
@@ -47,6 +48,10 @@ impl AppKeys {
 
     pub(super) fn list(&self, list: &str) -> String {
         format!("{{s{:02}}}:l:{}:{list}", self.shard, self.app)
+    }
+
+    pub(super) fn counters(&self, family: &str) -> String {
+        format!("{{s{:02}}}:c:{}:{family}", self.shard, self.app)
     }
 }
 

@@ -22,10 +22,10 @@ use self::keys::AppKeys;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::{
-    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Waiting,
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
     shard_of, slot_of,
 };
-use crate::model::{App, Id, Job, Timestamp};
+use crate::model::{App, Id, Job, NewJob, Timestamp};
 
 /// The Redis engine.
 #[derive(Debug)]
@@ -77,6 +77,49 @@ impl RedisStore {
     }
 }
 
+impl RedisStore {
+    async fn range(
+        &self,
+        name: &str,
+        key: &str,
+        between: [&str; 2],
+        skip: usize,
+        limit: usize,
+    ) -> Result<Vec<ListEntry>, StoreError> {
+        let mut command = cmd(name);
+        command.arg(key).arg(&between).arg("WITHSCORES").arg("LIMIT").arg(skip).arg(limit);
+        let found: Vec<(String, f64)> = self.link.call(&command).await?;
+        Ok(found.into_iter().map(|(member, rank)| ListEntry { rank: rank as i64, member }).collect())
+    }
+
+    /// Redis cuts by rank alone, so entries of the same rank are looked through until those behind begin.
+    async fn behind(
+        &self,
+        key: &str,
+        rank: i64,
+        member: &str,
+        limit: usize,
+    ) -> Result<Vec<ListEntry>, StoreError> {
+        let mut skip = 0;
+        loop {
+            let between = [&*rank.to_string(), "+inf"];
+            let mut found = self.range("ZRANGEBYSCORE", key, between, skip, limit).await?;
+            let (seen, is_last) = (found.len(), found.len() < limit);
+            found.retain(|entry| (entry.rank, &*entry.member) > (rank, member));
+            if found.is_empty() && !is_last && limit > 0 {
+                skip += seen;
+                continue;
+            }
+            if found.len() < seen && !is_last {
+                // The page began before the bound: fill it up with what follows.
+                let missing = seen - found.len();
+                found.extend(self.range("ZRANGEBYSCORE", key, between, skip + seen, missing).await?);
+            }
+            return Ok(found);
+        }
+    }
+}
+
 #[async_trait]
 impl Store for RedisStore {
     async fn read(&self, app: &Id<App>, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreError> {
@@ -93,26 +136,35 @@ impl Store for RedisStore {
     }
 
     async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError> {
-        let (command, limit) = match cut {
-            Cut::Newest { limit } => (["ZREVRANGEBYSCORE", "+inf", "-inf"].map(str::to_owned), limit),
-            Cut::Before { rank, limit } => {
-                (["ZREVRANGEBYSCORE".to_owned(), format!("({rank}"), "-inf".to_owned()], limit)
-            }
-            Cut::After { rank, limit } => {
-                (["ZRANGEBYSCORE".to_owned(), format!("({rank}"), "+inf".to_owned()], limit)
-            }
-        };
-        let [name, from, to] = command;
         let key = AppKeys::new(shard_of(app, self.shards), app).list(list);
-        let mut command = cmd(&name);
-        command.arg(key).arg(from).arg(to).arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit);
-        let found: Vec<(String, f64)> = self.link.call(&command).await?;
-        let mut entries: Vec<ListEntry> =
-            found.into_iter().map(|(member, rank)| ListEntry { rank: rank as i64, member }).collect();
-        if !matches!(cut, Cut::After { .. }) {
+        let (name, from, to, limit) = match cut {
+            Cut::Newest { limit } => ("ZREVRANGEBYSCORE", "+inf".to_owned(), "-inf", limit),
+            Cut::Before { rank, limit } => ("ZREVRANGEBYSCORE", format!("({rank}"), "-inf", limit),
+            Cut::After { rank, limit } => ("ZRANGEBYSCORE", format!("({rank}"), "+inf", limit),
+            Cut::Behind { rank, member, limit } => return self.behind(&key, rank, &member, limit).await,
+        };
+        let mut entries = self.range(name, &key, [&from, to], 0, limit).await?;
+        if name == "ZREVRANGEBYSCORE" {
             entries.reverse();
         }
         Ok(entries)
+    }
+
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError> {
+        let names = AppKeys::new(shard_of(app, self.shards), app);
+        let mut call = self.scripts.tally.key(names.counters(family));
+        for list in lists {
+            call.key(names.list(list));
+        }
+        let (counts, lengths): (Vec<(String, i64)>, Vec<usize>) = self.link.run_idempotent(&call).await?;
+        Ok(Tally { counts: counts.into_iter().collect(), lengths })
+    }
+
+    async fn is_queued(&self, app: &Id<App>, job: &NewJob) -> Result<bool, StoreError> {
+        let queue = Queue { shard: shard_of(app, self.shards), slot: slot_of(job) };
+        let mut command = cmd("HEXISTS");
+        command.arg(format!("{}jobs", keys::queue(queue))).arg(job.id.as_str());
+        self.link.call(&command).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use redis::{Script, ScriptInvocation};
 
 use super::keys::{self, AppKeys};
 use crate::model::{NewJob, Timestamp};
-use crate::store::{Batch, Document, Epoch, Expect, Put, Queue, Settlement, StoreError, slot_of};
+use crate::store::{Batch, Document, Epoch, Expect, Queue, Settlement, StoreError, slot_of};
 
 /// All scripts.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(super) struct Scripts {
     pub(super) claim: Script,
     pub(super) lease: Script,
     pub(super) release: Script,
+    pub(super) tally: Script,
 }
 
 impl Scripts {
@@ -27,6 +28,7 @@ impl Scripts {
             claim: script(&[QUEUE, include_str!("claim.lua")]),
             lease: script(&[QUEUE, include_str!("lease.lua")]),
             release: script(&[QUEUE, include_str!("release.lua")]),
+            tally: script(&[include_str!("tally.lua")]),
         }
     }
 }
@@ -69,6 +71,11 @@ pub(super) fn push_batch(
     for (list, member) in &batch.removals {
         call.key(keys.list(list)).arg(member);
     }
+    call.arg(batch.counts.len());
+    for count in &batch.counts {
+        call.key(keys.counters(&count.family)).arg(&count.counter).arg(count.delta);
+        push_expiry(call, count.expires);
+    }
     call.arg(batch.jobs.len());
     for job in &batch.jobs {
         push_job(call, shard, batch, job)?;
@@ -85,7 +92,7 @@ fn push_document(call: &mut ScriptInvocation<'_>, keys: &AppKeys, document: &Doc
                 Expect::Version(version) => call.arg(version),
                 Expect::Anything => call.arg("any"),
             };
-            push_expiry(call, put);
+            push_expiry(call, put.expires);
             call.arg(&put.body);
         }
         Document::Delete(key) => {
@@ -94,8 +101,8 @@ fn push_document(call: &mut ScriptInvocation<'_>, keys: &AppKeys, document: &Doc
     }
 }
 
-fn push_expiry(call: &mut ScriptInvocation<'_>, put: &Put) {
-    match put.expires {
+fn push_expiry(call: &mut ScriptInvocation<'_>, expires: Option<Timestamp>) {
+    match expires {
         // The server refuses an expiry before 1970 and takes one in the past as "at once".
         Some(at) => call.arg(at.max(Timestamp::from_millis(1)).millis()),
         None => call.arg(""),

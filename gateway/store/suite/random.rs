@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::{Cut, ListEntry};
+use super::super::{Cut, ListEntry, Tally};
 use super::*;
 
 pub(super) const CASES: &[(&str, Case)] = &[
@@ -34,6 +34,7 @@ struct Model {
     start: Timestamp,
     documents: BTreeMap<String, (u64, Value)>,
     list: BTreeMap<String, i64>,
+    counts: BTreeMap<String, i64>,
     jobs: Vec<Held>,
     desks: HashMap<Queue, Desk>,
     /// Claims that were lost, with the desk they were made at.
@@ -48,6 +49,7 @@ async fn history(store: Arc<dyn Store>, seed: u64) {
         start: now(),
         documents: BTreeMap::new(),
         list: BTreeMap::new(),
+        counts: BTreeMap::new(),
         jobs: Vec::new(),
         desks: HashMap::new(),
         stale: Vec::new(),
@@ -108,6 +110,10 @@ impl Model {
             1 | 2 => batch.append("list", self.chance.random_range(-50..50), member),
             _ => {}
         }
+        for _ in 0..self.chance.random_range(0..3) {
+            let counter = format!("c{}", self.chance.random_range(0..4));
+            batch.add("counters", counter, self.chance.random_range(-5..6));
+        }
         let jobs = self.new_jobs(&mut batch);
         (batch, holds, jobs)
     }
@@ -148,6 +154,9 @@ impl Model {
         }
         for (_, member) in batch.removals {
             self.list.remove(&member);
+        }
+        for count in batch.counts {
+            *self.counts.entry(count.counter).or_default() += count.delta;
         }
         self.jobs.extend(jobs);
     }
@@ -280,6 +289,9 @@ impl Model {
             .collect();
         expected.sort_by_key(|entry| entry.rank);
         assert_eq!(page.expect("a page"), expected, "{when}");
+        let tally = self.tenant.store.tally(&self.tenant.app, "counters", &["list".into()]).await;
+        let expected = Tally { counts: self.counts.clone(), lengths: vec![self.list.len()] };
+        assert_eq!(tally.expect("a tally"), expected, "{when}");
         for desk in self.desks.values() {
             let mut groups: Vec<_> = self
                 .jobs

@@ -22,6 +22,7 @@ pub async fn leave(store: Arc<dyn Store>) -> Left {
     batch.put(NOTE, "removed", &json!(1), Expect::Absent, None);
     batch.append("list", 5, "five");
     batch.append("list", 4, "four");
+    batch.add("family", "a", 3);
     jobs.iter().for_each(|job| batch.job(job.clone()));
     t.commit(batch).await;
     let mut removal = t.batch();
@@ -48,6 +49,8 @@ pub async fn find(store: Arc<dyn Store>, left: Left) {
     let list = t.store.page(&t.app, "list", Cut::Newest { limit: 9 }).await.expect("a page");
     assert_eq!(list, [(4, "four"), (5, "five")].map(|(rank, m)| ListEntry { rank, member: m.into() }));
 
+    let tally = t.store.tally(&t.app, "family", &[]).await.expect("a tally");
+    assert_eq!(tally.counts.into_iter().collect::<Vec<_>>(), [("a".to_owned(), 3)]);
     let [first, behind, retried] = &left.jobs[..] else { panic!("three jobs were left") };
     let desk = t.lease(first).await;
     let waiting = Waiting { group: first.group.clone(), jobs: 3, due: Some(first.due) };
