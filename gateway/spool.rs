@@ -124,6 +124,8 @@ impl Places {
     async fn add(&mut self, frame: &[u8]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(self.end)).await?;
         self.file.write_all(frame).await?;
+        // What the disk refused is told to a flush, and not to a sync.
+        self.file.flush().await?;
         self.file.sync_data().await
     }
 

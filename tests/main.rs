@@ -11,6 +11,7 @@ mod content;
 mod converse;
 mod crash;
 mod demo;
+mod disk;
 mod failure;
 mod hooks;
 mod limits;
