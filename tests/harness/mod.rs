@@ -14,6 +14,7 @@ pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod receiver;
 pub(crate) mod redis;
+pub(crate) mod redis_server;
 pub(crate) mod rig;
 pub(crate) mod signing;
 pub(crate) mod simulator;

@@ -22,7 +22,20 @@ pub(crate) struct Process {
 impl Process {
     /// Runs the binary with these arguments and waits for its `ready …` line. What it logs is added to `log`.
     pub(crate) async fn start(arguments: &[&str], log: &Path) -> Self {
-        let mut child = Command::new(BINARY)
+        Self::run(Command::new(BINARY), arguments, log).await
+    }
+
+    /// The same, with files that cannot grow beyond so many bytes: a disk that is soon full.
+    pub(crate) async fn start_bounded(arguments: &[&str], log: &Path, bytes: u64) -> Self {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--fsize={bytes}:unlimited"));
+        // The signal would end the process where a full disk only fails the write.
+        command.args(["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\"", BINARY]);
+        Self::run(command, arguments, log).await
+    }
+
+    async fn run(mut command: Command, arguments: &[&str], log: &Path) -> Self {
+        let mut child = command
             .args(arguments)
             .current_dir(log.parent().expect("the log lies in a folder"))
             .stdin(Stdio::null())
@@ -54,6 +67,13 @@ impl Process {
     /// The address of `api`, `admin` or `sim` in the ready line.
     pub(crate) fn address(&self, name: &str) -> Option<&str> {
         self.addresses.get(name).map(String::as_str)
+    }
+
+    /// Lets files grow again.
+    pub(crate) fn unbound(&self) {
+        let pid = self.child.id().to_string();
+        let set = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
+        assert!(set.expect("prlimit is there").success(), "the bound could not be taken away");
     }
 
     /// Ends it as a crash would: SIGKILL.
