@@ -11,6 +11,24 @@ use super::wait::eventually;
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
 
+/// Another build of it, to measure: a release build, say.
+const BINARY_SETTING: &str = "HELIOGRAPH_TEST_BINARY";
+
+/// A process' memory in kB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) rss: u64,
+    /// As `rss`, but of what it shares with others only its share.
+    pub(crate) pss: u64,
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [rss, pss] = [self.rss, self.pss].map(|kilobytes| kilobytes as f64 / 1024.0);
+        write!(f, "RSS {rss:.1} MB, PSS {pss:.1} MB")
+    }
+}
+
 /// A running `heliograph` that has said it is ready.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -22,7 +40,7 @@ pub(crate) struct Process {
 impl Process {
     /// Runs the binary with these arguments and waits for its `ready …` line. What it logs is added to `log`.
     pub(crate) async fn start(arguments: &[&str], log: &Path) -> Self {
-        let mut child = Command::new(BINARY)
+        let mut child = Command::new(std::env::var_os(BINARY_SETTING).unwrap_or_else(|| BINARY.into()))
             .args(arguments)
             .current_dir(log.parent().expect("the log lies in a folder"))
             .stdin(Stdio::null())
@@ -54,6 +72,17 @@ impl Process {
     /// The address of `api`, `admin` or `sim` in the ready line.
     pub(crate) fn address(&self, name: &str) -> Option<&str> {
         self.addresses.get(name).map(String::as_str)
+    }
+
+    /// How much memory it takes now.
+    pub(crate) fn memory(&self) -> Memory {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let text = std::fs::read_to_string(path).expect("the system tells what a process takes");
+        let of = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of this name");
+            line.trim().trim_end_matches(" kB").parse().expect("a number")
+        };
+        Memory { rss: of("Rss:"), pss: of("Pss:") }
     }
 
     /// Ends it as a crash would: SIGKILL.
