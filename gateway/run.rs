@@ -163,6 +163,7 @@ impl Gateway {
         for queue in store.queues() {
             tasks.spawn(outbox.clone().work(queue));
         }
+        tasks.spawn(outbox.clone().report());
         let is_ready = ready.clone();
         let api = Arc::new(Api {
             core,

@@ -124,6 +124,7 @@ fn twilio() -> Integration {
         display_name: None,
         settings: settings.as_object().cloned().unwrap_or_default(),
         limits: Limits::default(),
+        paused: false,
         on_unknown: OnUnknown::default(),
         ignore_opt_out: false,
         user_receipts: None,
@@ -131,7 +132,12 @@ fn twilio() -> Integration {
 }
 
 fn tenant(id: &str, integrations: Vec<Integration>) -> Tenant {
-    let app = App { id: Id::new(id), name: "Demo".into(), settings: Default::default() };
+    let app = App {
+        id: Id::new(id),
+        name: "Demo".into(),
+        settings: Default::default(),
+        limits: Default::default(),
+    };
     Tenant { app, integrations, webhooks: Vec::new() }
 }
 

@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
+use super::limited::count_call;
 use super::records::{OptedOut, address_id};
 use super::settle::Scene;
 use super::watermark::on_its_way;
@@ -106,6 +107,7 @@ impl Core {
             return Ok(Begin::Settle(Settlement::Done, batch));
         };
         delivery.sending(parts.len(), scene.now);
+        count_call(scene.integration, scene.now, &mut batch);
         let message = self.outbound(scene, delivery, part, parts.swap_remove(part), hook_url).await?;
         on_its_way(scene, &message.destination.address, &message.reference, &mut batch);
         self.save_delivery(scene.now, &read, &mut batch);
@@ -124,7 +126,7 @@ impl Core {
     ) -> Result<OutboundMessage, CoreError> {
         let (occasion, author) = match &delivery.purpose {
             Purpose::Message { author, .. } => (Occasion::Conversation, author.clone()),
-            Purpose::Notification { author } => (Occasion::Notification, author.name.clone()),
+            Purpose::Notification { author, .. } => (Occasion::Notification, author.name.clone()),
             Purpose::Link { .. } => (Occasion::Notification, None),
         };
         let address = delivery.destination.as_str();

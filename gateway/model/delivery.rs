@@ -7,7 +7,7 @@ use heliograph_connectors::channel::{Body, ChannelError, Code, Reach, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Author, Client, Conversation, Id, Integration, Message, Timestamp, User};
+use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User};
 
 /// Moments kept per delivery; a provider that repeats itself must not grow a record without end.
 const TIMELINE_MAX: usize = 64;
@@ -74,6 +74,9 @@ pub enum Purpose {
     Notification {
         /// Who the business says it is.
         author: Author,
+        /// How urgent it is.
+        #[serde(default)]
+        priority: Priority,
     },
     /// A message of a conversation.
     Message {

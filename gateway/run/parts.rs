@@ -38,10 +38,6 @@ pub(super) fn use_simulator(config: &mut Config, registry: &Registry, sim_url: &
 
 /// Settings that are read but do nothing yet must not look as if they did.
 pub(super) fn warn_of_unused(config: &Config) {
-    let integrations = config.tenants.iter().flat_map(|tenant| &tenant.integrations);
-    for integration in integrations.filter(|integration| integration.limits.per_day.is_some()) {
-        warn!(integration = %integration.id, "limits.perDay is not enforced by this version");
-    }
     if config.store.wait_aof {
         warn!(
             "store.wait = \"aof\" is not honoured by this version: a commit waits for Redis, not for its disk"
@@ -116,7 +112,11 @@ pub(super) fn outbox(
         channels.clone(),
         media.clone(),
         webhooks.map_err(|error| error.to_string())?,
-        Announcing { schedule: config.webhooks.schedule.clone(), strict: config.webhooks.strict },
+        Announcing {
+            schedule: config.webhooks.schedule.clone(),
+            finals: config.webhooks.finals,
+            strict: config.webhooks.strict,
+        },
         stop.clone(),
     ))
 }

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod flood;
 pub(crate) mod gateway;
 pub(crate) mod golden;
+pub(crate) mod hostile;
 pub(crate) mod line;
 pub(crate) mod load;
 pub(crate) mod matching;
