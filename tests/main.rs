@@ -17,6 +17,7 @@ mod failure;
 mod faults;
 mod hooks;
 mod isolation;
+mod ledger;
 mod limits;
 mod link;
 mod mail;

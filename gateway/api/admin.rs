@@ -1,5 +1,7 @@
 //! The operator's socket: health without a key, `/heliograph/v1` with one.
 
+mod ledger;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -28,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/heliograph/v1/notifications/{notification}", get(notification))
+        .merge(ledger::routes())
         .route("/heliograph/v1/deadletters", get(dead_letters))
         .route("/heliograph/v1/deadletters/replay", post(replay))
 }

@@ -151,16 +151,7 @@ async fn api() -> Arc<Api> {
         keys: vec![key("app_1", KeyScope::App(Id::new(APP))), key("act_1", KeyScope::Account)],
     };
     let hour = Duration::from_secs(3600);
-    let policy = Policy {
-        retry: Vec::new(),
-        expires_after: hour,
-        reconcile_window: hour,
-        keep_deliveries: hour,
-        keep_dedupe: hour,
-        keep_dead_letters: hour,
-        links_expire_after: hour,
-        public_base: "https://hub.example.org".into(),
-    };
+    let policy = Policy { public_base: "https://hub.example.org".into(), ..Policy::lasting(hour) };
     let (store, clock) = (Arc::new(Empty), Arc::new(SystemClock));
     let public = Url::parse("https://hub.example.org").expect("is a URL");
     let provider = HashMap::from([("twilio".to_owned(), Map::new())]);

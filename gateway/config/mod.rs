@@ -117,8 +117,10 @@ pub struct Send {
     pub expires_after: Duration,
     /// How long a send of unknown outcome waits for a receipt.
     pub reconcile_window: Duration,
-    /// Per channel, after how long a silent receipt counts as unconfirmed.
-    pub receipt_deadline: BTreeMap<String, Duration>,
+    /// Per channel, after how long without a receipt a delivery is unconfirmed.
+    pub receipt_deadlines: BTreeMap<String, Duration>,
+    /// How long a receipt may take before the provider is asked for it.
+    pub receipt_check: Duration,
 }
 
 /// How long things are kept.
@@ -361,13 +363,14 @@ fn read_send(mut send: Section<'_>, problems: &mut Vec<Problem>) -> Send {
     let expires_after = send.duration("expiresAfter", "24h", problems);
     let reconcile_window = send.duration("reconcileWindow", "30s", problems);
     let mut deadlines = send.section("receiptDeadline", problems);
-    let receipt_deadline = [("twilio", "72h"), ("messagebird", "72h"), ("whatsapp", "30d")]
+    let receipt_deadlines = [("twilio", "72h"), ("messagebird", "72h"), ("whatsapp", "30d")]
         .into_iter()
         .map(|(kind, default)| (kind.to_owned(), deadlines.duration(kind, default, problems)))
         .collect();
     deadlines.finish(problems);
+    let receipt_check = send.duration("receiptCheck", "5m", problems);
     send.finish(problems);
-    Send { retry, expires_after, reconcile_window, receipt_deadline }
+    Send { retry, expires_after, reconcile_window, receipt_deadlines, receipt_check }
 }
 
 fn read_retention(mut retention: Section<'_>, problems: &mut Vec<Problem>) -> Retention {

@@ -55,7 +55,7 @@ impl Core {
         {
             let detail = format!("{why}: waits {:.1} s", wait.as_secs_f64());
             read.value.note(now, "limited", Some(detail));
-            self.save_delivery(now, &read, &mut batch);
+            self.save_delivery(now, &mut read, &mut batch);
         }
         Ok(batch)
     }

@@ -47,9 +47,9 @@ impl Core {
         let due = notify.not_before.map_or(now, |moment| moment.max(now));
         let expires = notify.expires_at.unwrap_or(due + self.policy.expires_after);
         let id = Id::fresh_uuid(now);
-        let delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
+        let mut delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
         let mut batch = Batch::new(&tenant.app.id);
-        batch.insert(&delivery);
+        self.accept(&mut delivery, &mut batch);
         batch.job(match due > now {
             true => NewJob::send_later(&delivery, due),
             false => NewJob::send(&delivery, now),
