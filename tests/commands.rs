@@ -4,13 +4,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::config::{APP, WEBHOOK};
+use crate::harness::config::{APP, TWILIO, WEBHOOK};
 use crate::harness::process::BINARY;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_trace_shows_the_way_of_a_notification,
     dead_letters_are_listed_and_sent_again,
+    an_integration_is_paused_and_its_limits_are_set,
     what_is_wrong_is_said_in_one_line,
 }
 
@@ -71,6 +72,19 @@ async fn dead_letters_are_listed_and_sent_again(engine: Engine) {
     assert_eq!(serde_json::from_str::<Value>(&rest).expect("JSON")["replayed"], 1);
     eventually("both events", async || (rig.receiver.events().len() == 2).then_some(())).await;
     assert_eq!(refused(&rig, &["deadletters", "replay", ids[0]]), "no such dead letters\n");
+}
+
+async fn an_integration_is_paused_and_its_limits_are_set(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    assert_eq!(printed(&rig, &["pause", TWILIO]), format!("integration {TWILIO} is paused\n"));
+    let id = rig.notify(NUMBER, "held back").await;
+    let page = printed(&rig, &["limits", TWILIO, "--per-second", "50"]);
+    assert!(page.contains("perSecond 50") && page.contains("burst 1000"), "what is not named stays: {page}");
+    assert!(printed(&rig, &["limits", TWILIO, "--json"]).contains("\"queued\""));
+    assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 0, "it is paused");
+    assert_eq!(printed(&rig, &["resume", TWILIO]), format!("integration {TWILIO} is running\n"));
+    rig.receiver.about("notification:delivery:user", &id).await;
+    assert!(refused(&rig, &["pause", "5e1f438bf99fb467810c0aff"]).contains("integration not found"));
 }
 
 async fn what_is_wrong_is_said_in_one_line(engine: Engine) {
