@@ -10,6 +10,7 @@ pub mod core;
 mod demo;
 pub mod egress;
 pub mod media;
+pub mod metrics;
 pub mod model;
 pub mod outbox;
 pub mod recorder;

@@ -22,11 +22,15 @@ use crate::core::Core;
 #[cfg(feature = "sim")]
 use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
+use crate::outbox::Outbox;
 use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::{cli, server, wire};
-use parts::{body_limits, open_media, outbox, policy, public_url, use_simulator, warn_of_unused};
+use parts::{
+    body_limits, open_media, open_settings, open_store, outbox, policy, public_url, use_simulator,
+    warn_of_unused,
+};
 
 /// How often the configuration file is looked at for changes.
 const FILE_WATCH: Duration = Duration::from_secs(2);
@@ -136,18 +140,16 @@ impl Gateway {
         }
         warn_of_unused(&config);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = store::open(&config.store.url, config.store.shards, clock.clone());
-        let store = store.await.map_err(|error| format!("{}: {error}", config.store.url))?;
-        let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
-        let settings = Settings::open(store.clone(), clock.clone(), declared).await;
-        let settings = Arc::new(settings.map_err(|error| error.to_string())?);
+        let metrics = Arc::default();
+        let store = open_store(&config, &clock, &metrics).await?;
+        let settings = open_settings(&config, &clock, &store).await?;
         let sim_url = sim.as_ref().map(|(_, url)| url.clone());
         let addresses = Addresses { api: api_url, admin: admin_url, sim: sim_url };
         let public_url = public_url(&config, &addresses.api)?;
         let (recorder, recording) = recorder(record, &config, &registry)?;
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
         rebuild(&channels, &settings);
-        let core = Core::new(store.clone(), clock, policy(&config, &channels), wire::subscribes);
+        let core = Core::new(store.clone(), clock, policy(&config, &channels), wire::subscribes, metrics);
         let media = open_media(&config)?;
         let (stop, stop_lasting) = (CancellationToken::new(), CancellationToken::new());
         let ready = Arc::new(AtomicBool::new(true));
@@ -160,10 +162,7 @@ impl Gateway {
         }
         let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &stop)?;
         let outbox = Arc::new(outbox.recorded_by(recorder.clone()));
-        for queue in store.queues() {
-            tasks.spawn(outbox.clone().work(queue));
-        }
-        tasks.spawn(outbox.clone().report());
+        set_to_work(&outbox, &store, &mut tasks);
         let is_ready = ready.clone();
         let api = Arc::new(Api {
             core,
@@ -172,10 +171,13 @@ impl Gateway {
             recorder,
             media,
             limits: body_limits(&config),
+            admission: api::Admission::new(config.server.backlog),
+            in_flight: api::InFlight::default(),
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
         });
-        tasks.spawn(server::serve(public, api::public_router(api.clone()), stop.clone()));
-        lasting.spawn(server::serve(admin, api::admin_router(api), stop_lasting.clone()));
+        let per_address = config.server.connections_per_ip;
+        tasks.spawn(server::serve(public, api::public_router(api.clone()), per_address, stop.clone()));
+        lasting.spawn(server::serve(admin, api::admin_router(api), per_address, stop_lasting.clone()));
         Ok(Gateway {
             store,
             settings,
@@ -260,6 +262,15 @@ impl Gateway {
         }
         self.store.close().await;
     }
+}
+
+/// Starts everything that the outbox does by itself.
+fn set_to_work(outbox: &Arc<Outbox>, store: &Arc<dyn Store>, tasks: &mut JoinSet<()>) {
+    for queue in store.queues() {
+        tasks.spawn(outbox.clone().work(queue));
+    }
+    tasks.spawn(outbox.clone().report());
+    tasks.spawn(outbox.clone().watch());
 }
 
 /// Waits for a task that panicked. One that ends in peace is no failure.

@@ -2,6 +2,9 @@
 //!
 //! Not `axum::serve`, which leaves a connection open for ever that never finishes its request's head.
 
+mod peers;
+mod stream;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +19,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use peers::Peers;
+use stream::{dismiss, halves};
+
 /// Connections open at once; whoever comes later waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4_096;
 
 /// How long the head of a request may take. Bounds idle keep-alive connections, too.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// How big the head of a request may be.
-const HEAD_MAX: usize = 32 * 1024;
+/// How big the head of a request may be for the parser. The API refuses less than this, in its own words.
+const HEAD_MAX: usize = 48 * 1024;
 
 /// How much is buffered per connection.
 const BUFFER_MAX: usize = 64 * 1024;
@@ -31,8 +37,31 @@ const BUFFER_MAX: usize = 64 * 1024;
 /// The pause after the machine ran out of something (file descriptors, mostly).
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until told to stop; then requests in flight are finished and idle connections closed.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// What is said to a peer whose request never came whole.
+const TOO_SLOW: &str = concat!(
+    "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: 86\r\n",
+    "connection: close\r\n\r\n",
+    r#"{"error":{"code":"request_timeout","description":"The head took too long to arrive"}}"#,
+    "\n"
+);
+
+/// What is said to an address with too many connections.
+const TOO_MANY: &str = concat!(
+    "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\ncontent-length: 90\r\n",
+    "retry-after: 5\r\nconnection: close\r\n\r\n",
+    r#"{"error":{"code":"too_many_requests","description":"Too many connections from here now"}}"#,
+    "\n"
+);
+
+/// Serves until told to stop; then requests in flight are finished and idle connections closed. `per_address` bounds
+/// the connections of one address; unset, a usual bound holds for all but this machine's own.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    per_address: Option<usize>,
+    stop: CancellationToken,
+) {
+    let peers = Peers::new(per_address);
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = TaskTracker::new();
     let accept = async || {
@@ -45,10 +74,13 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             accepted = accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (router, stop) = (router.clone(), stop.clone());
+            Ok((stream, peer)) => {
+                let (router, stop, place) = (router.clone(), stop.clone(), peers.place(peer.ip()));
                 connections.spawn(async move {
-                    converse(stream, router, stop).await;
+                    match place {
+                        Some(_place) => converse(stream, router, stop).await,
+                        None => dismiss(stream, TOO_MANY).await,
+                    }
                     drop(permit);
                 });
             }
@@ -69,6 +101,7 @@ async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY was refused");
     }
+    let (stream, rest) = halves(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
@@ -83,8 +116,12 @@ async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
             connection.await
         }
     };
-    if let Err(error) = ended {
-        debug!(%error, "a connection ended badly");
+    let Err(error) = ended else { return };
+    debug!(%error, "a connection ended badly");
+    if error.is_timeout()
+        && let Some(stream) = rest.unanswered()
+    {
+        dismiss(stream, TOO_SLOW).await;
     }
 }
 
@@ -112,7 +149,7 @@ mod tests {
         let address = listener.local_addr().expect("is bound");
         let stop = CancellationToken::new();
         let router = Router::new().route("/", get(slow));
-        (address, stop.clone(), tokio::spawn(serve(listener, router, stop)))
+        (address, stop.clone(), tokio::spawn(serve(listener, router, None, stop)))
     }
 
     async fn ask(address: SocketAddr, head: &str) -> TcpStream {
@@ -139,6 +176,14 @@ mod tests {
         assert_eq!(answer(idle).await, "");
         tokio::time::timeout(Duration::from_secs(5), serving).await.expect("ends").expect("did not panic");
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[test]
+    fn last_words_are_as_long_as_they_say() {
+        for word in [TOO_SLOW, TOO_MANY] {
+            let (head, body) = word.split_once("\r\n\r\n").expect("a head and a body");
+            assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+        }
     }
 
     #[tokio::test]

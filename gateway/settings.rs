@@ -158,12 +158,13 @@ impl Settings {
         self.snapshot.load().keys.get(id).cloned()
     }
 
-    /// Adds a subscription. `change.target` must be there.
+    /// Adds a subscription. `change.target` must be there. What `also` adds is committed with it.
     pub async fn create_webhook(
         &self,
         app: &Id<App>,
         version: WebhookVersion,
         change: WebhookChange,
+        also: &(dyn Fn(&mut Batch, &Webhook) + Sync),
     ) -> Result<Webhook, SettingsError> {
         let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
         if tenant.webhooks.len() >= WEBHOOKS_MAX {
@@ -184,6 +185,7 @@ impl Settings {
         let mut batch = Batch::new(app);
         batch.insert(&webhook);
         batch.append(WEBHOOKS, now.millis(), webhook.id.as_str());
+        also(&mut batch, &webhook);
         self.store.commit(batch).await?;
         self.reload().await?;
         Ok(webhook)

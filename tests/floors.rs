@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 /// Module of the gateway → modules it may import with `crate::` (itself always).
 const FLOORS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("store", &["model"]),
-    ("core", &["model", "store"]),
+    ("metrics", &[]),
+    ("store", &["model", "metrics"]),
+    ("core", &["model", "metrics", "store"]),
     ("wire", &["model"]),
     ("settings", &["model", "store"]),
     ("egress", &["model"]),
@@ -20,8 +21,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("demo", &[]),
     ("commands", &["model"]),
     ("media", &["model", "core"]),
-    ("api", &["model", "core", "wire", "settings", "channels", "media", "recorder"]),
-    ("outbox", &["model", "core", "store", "wire", "settings", "channels", "egress", "media", "recorder"]),
+    ("api", &["model", "core", "wire", "settings", "channels", "media", "metrics", "recorder"]),
+    (
+        "outbox",
+        &["model", "metrics", "core", "store", "wire", "settings", "channels", "egress", "media", "recorder"],
+    ),
     ("config", &["model"]),
 ];
 
@@ -39,6 +43,7 @@ const ADDRESSES: &[(&str, &[&str], &str)] = &[
     ("sha2", &["connectors/channel/signature.rs"], "signatures are compared in one place"),
     ("hyper", &["gateway/server.rs", "gateway/sim/server.rs"], "one accept loop with its time limits"),
     ("hyper_util", &["gateway/server.rs", "gateway/sim/server.rs"], "one accept loop with its time limits"),
+    ("prometheus_client", &["gateway/metrics/"], "what is counted stands on one page"),
     ("lettre", &["connectors/mailgun/"], "mail is one channel's business"),
 ];
 

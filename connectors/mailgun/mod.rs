@@ -43,7 +43,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // Mailgun publishes no limits for its API and queues by the recipient's domain; its 429 names a date.
     rate: Rate { per_second: 10.0, burst: 20, pause: Duration::from_secs(30) },
     concurrency: 10,
-    ..Capabilities::of("mailgun", "Email", "address")
+    ..Capabilities::of("mailgun", "Mailgun", "address")
 };
 
 /// Builds the channel from its settings.

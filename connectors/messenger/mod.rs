@@ -43,7 +43,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // Two thirds of what Meta allows a page, so that a throttle answer stays the exception.
     rate: Rate { per_second: 200.0, burst: 200, pause: Duration::from_secs(5) },
     concurrency: 50,
-    ..Capabilities::of("messenger", "Messenger", "userId")
+    ..Capabilities::of("messenger", "Facebook Messenger", "userId")
 };
 
 /// Builds the channel from its settings.

@@ -1,16 +1,21 @@
 //! The operator's socket: health without a key, `/heliograph/v1` with one.
 
+mod ledger;
+
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::core::{Announced, CoreError, DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, Place};
+use crate::metrics::PAGE_TYPE;
 use crate::model::{Delivery, Id, KeyScope, Moment, State as DeliveryState, Tenant, Timestamp};
 
 use super::Api;
@@ -23,7 +28,9 @@ pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
         .route("/heliograph/v1/notifications/{notification}", get(notification))
+        .merge(ledger::routes())
         .route("/heliograph/v1/deadletters", get(dead_letters))
         .route("/heliograph/v1/deadletters/replay", post(replay))
 }
@@ -37,6 +44,11 @@ async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Problem> {
         return Err(Problem::unavailable("The store is unavailable"));
     }
     Ok(Json(json!({ "status": "ready" })))
+}
+
+/// `GET /metrics`, for Prometheus.
+async fn metrics(State(api): State<Arc<Api>>) -> Response {
+    ([(CONTENT_TYPE, PAGE_TYPE)], api.core.metrics().page()).into_response()
 }
 
 /// The app a call is about: the key's own, or the one an account key names.

@@ -139,8 +139,12 @@ async fn take_in(
     }
     match taken {
         Some(channel) => Ok(written(channel.acknowledge())),
-        None if proven => Err(Problem::bad_request("The hook is not in the provider's format")),
+        None if proven => {
+            api.core.metrics().hook_refused(kind, "malformed");
+            Err(Problem::bad_request("The hook is not in the provider's format"))
+        }
         None => {
+            api.core.metrics().hook_refused(kind, "forged");
             info!(candidates = candidates.len(), "an unproven hook was refused");
             Err(Problem::unauthorized("The hook's signature does not match"))
         }
@@ -221,6 +225,7 @@ impl Candidate {
         let route = route(&self.tenant, integration, &*self.channel);
         let Understood { replay_key, mut events } = understood;
         for event in &events {
+            api.core.metrics().hook_event(&integration.kind, word(event));
             self.keep_file(api, event).await?;
         }
         if self.channel.capabilities().profiles {
@@ -231,6 +236,7 @@ impl Candidate {
         // Whatever kept it from being stored, the provider is to tell it again.
         ingested.map_err(|error| {
             warn!(integration = %integration.id, %error, "a hook could not be stored");
+            api.core.metrics().hook_refused(&integration.kind, "not_stored");
             Problem::unavailable("The hook could not be stored; send it again")
         })
     }
@@ -268,6 +274,22 @@ impl Candidate {
                 Err(error) => debug!(integration = %self.integration, %error, "no profile to be had"),
             }
         }
+    }
+}
+
+/// What an event is counted as.
+fn word(event: &InboundEvent) -> &'static str {
+    match event {
+        InboundEvent::Message(_) => "message",
+        InboundEvent::Postback { .. } => "postback",
+        InboundEvent::Receipt(_) => "receipt",
+        InboundEvent::Reached { .. } => "reached",
+        InboundEvent::Read { .. } => "read",
+        InboundEvent::OptOut { .. } => "opt_out",
+        InboundEvent::OptIn { .. } => "opt_in",
+        InboundEvent::Typing { .. } => "typing",
+        InboundEvent::Referral { .. } => "referral",
+        InboundEvent::Unrecognised { .. } => "unrecognised",
     }
 }
 

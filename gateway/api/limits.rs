@@ -130,7 +130,7 @@ async fn shown(api: &Api, tenant: &Tenant, id: &Id<Integration>) -> Result<Json<
     let report = api.core.pace(&tenant.app.id, id).await?;
     let parked_until = report.as_ref().and_then(|report| report.parked_until).filter(|until| *until > now);
     let rate = report.map_or(per_second, |report| report.rate.min(per_second));
-    let queued = api.core.queued(&tenant.app.id, id).await?;
+    let queued = api.core.queued_for(&tenant.app.id, id).await?;
     Ok(Json(json!({
         "limits": { "perSecond": per_second, "perDay": integration.limits.per_day, "burst": burst },
         "now": { "rate": rate, "parkedUntil": parked_until.map(Timestamp::iso), "queued": queued },

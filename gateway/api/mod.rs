@@ -3,11 +3,14 @@
 //! Meaning lives below: bodies are understood by `wire`, everything is done by `core`.
 
 mod admin;
+mod admission;
 mod auth;
+mod bounds;
 mod hooks;
 mod jwt;
 mod limits;
 mod media;
+mod once;
 mod path;
 mod problem;
 mod receive;
@@ -17,9 +20,13 @@ mod v1;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http::Method;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
@@ -33,6 +40,8 @@ use crate::model::{Integration, Tenant};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 
+pub use admission::Admission;
+pub use once::InFlight;
 use problem::Problem;
 
 /// What the API works on.
@@ -49,6 +58,10 @@ pub struct Api {
     pub media: Arc<Media>,
     /// How big bodies may be.
     pub limits: BodyLimits,
+    /// Who is let in.
+    pub admission: Admission,
+    /// The idempotency keys being worked on.
+    pub in_flight: InFlight,
     /// Whether traffic is wanted: false while draining.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -85,7 +98,12 @@ impl BodyLimits {
 
 /// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/hooks` and `/media`.
 pub fn public_router(api: Arc<Api>) -> Router {
-    let routes = finished(v1::routes().merge(hooks::routes()).merge(media::routes()), api);
+    let v1 = v1::routes()
+        .layer(from_fn_with_state(api.clone(), once::guard))
+        .layer(from_fn_with_state(api.clone(), bounds::request));
+    let hooks = hooks::routes().layer(from_fn_with_state(api.clone(), bounds::hook));
+    let routes = finished(v1.merge(hooks).merge(media::routes()), api.clone());
+    let routes = routes.layer(from_fn_with_state(api, counted));
     // Around the routes, not on them: a path must be normalised before it is matched.
     Router::new().fallback_service(routes.map_request(path::normalised))
 }
@@ -93,6 +111,25 @@ pub fn public_router(api: Arc<Api>) -> Router {
 /// What the operator calls: health and `/heliograph/v1`.
 pub fn admin_router(api: Arc<Api>) -> Router {
     finished(admin::routes().merge(limits::routes()), api)
+}
+
+/// Counts a request under the route it matched: never under its own words, of which there is no end.
+async fn counted(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    api.core.metrics().request(method_word(&method), route, response.status().as_u16(), began.elapsed());
+    response
+}
+
+/// A method's name; a caller may invent any, and the page of what is counted must not grow with them.
+fn method_word(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),
+        _ => "other",
+    }
 }
 
 /// Refusals in our shape for everything the routes themselves do not answer.

@@ -66,15 +66,52 @@ impl Problem {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", description)
     }
 
+    /// 409
+    pub(super) fn conflict(description: &str) -> Problem {
+        Problem::new(StatusCode::CONFLICT, "conflict", description)
+    }
+
     /// 413
     pub(super) fn too_large(limit: usize) -> Problem {
         let description = format!("A body may have at most {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", description)
     }
 
+    /// 414
+    pub(super) fn address_too_long(limit: usize) -> Problem {
+        let description = format!("An address may have at most {limit} bytes");
+        Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", description)
+    }
+
+    /// 422
+    pub(super) fn unprocessable(description: &str) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable_entity", description)
+    }
+
+    /// 429, to be tried again when there is room.
+    pub(super) fn too_many(description: &str) -> Problem {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description)
+    }
+
+    /// 431
+    pub(super) fn head_too_large(fields: usize, bytes: usize) -> Problem {
+        let description =
+            format!("A request may have at most {fields} header fields of {bytes} bytes in all");
+        Problem::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "request_header_fields_too_large",
+            description,
+        )
+    }
+
     /// 500; what went wrong stands in the log.
     pub(super) fn internal() -> Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "Something went wrong here")
+    }
+
+    /// 503 because too much is going on at once.
+    pub(super) fn overloaded() -> Problem {
+        Problem::unavailable("The gateway is overloaded; try again")
     }
 
     /// 503, to be tried again soon.
@@ -87,8 +124,14 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({ "error": { "code": self.code, "description": self.description } });
         let mut response = (self.status, Json(body)).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        // In seconds: the store is soon back, a backlog takes a while.
+        let wait = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("1"),
+            StatusCode::TOO_MANY_REQUESTS => Some("5"),
+            _ => None,
+        };
+        if let Some(wait) = wait {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(wait));
         }
         response
     }
@@ -181,6 +224,8 @@ mod tests {
         let response = Problem::unavailable("later").into_response();
         assert_eq!(response.headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("1")));
         assert_eq!(response.headers()[http::header::CONTENT_TYPE], "application/json");
+        let full = Problem::too_many("later").into_response();
+        assert_eq!(full.headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("5")));
         assert!(Problem::not_found().into_response().headers().get(RETRY_AFTER).is_none());
     }
 }

@@ -14,7 +14,7 @@ use super::Api;
 use super::problem::Problem;
 
 /// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(30);
+pub(super) const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A body of the API, whole.
 #[derive(Debug)]

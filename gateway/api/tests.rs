@@ -30,6 +30,7 @@ use crate::model::{
 use crate::settings::Declared;
 use crate::store::{
     Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
+    Waiting,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -58,9 +59,6 @@ impl Store for Empty {
     async fn is_queued(&self, _: &Id<App>, _: &NewJob) -> Result<bool, StoreError> {
         gone()
     }
-    async fn waiting(&self, _: &Id<App>, _: &Id<Integration>) -> Result<u64, StoreError> {
-        gone()
-    }
     async fn commit(&self, _: Batch) -> Result<(), StoreError> {
         gone()
     }
@@ -72,6 +70,9 @@ impl Store for Empty {
     }
     async fn groups(&self, _: Queue, _: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
         gone()
+    }
+    async fn backlog(&self, _: Queue) -> Result<Vec<Waiting>, StoreError> {
+        Ok(Vec::new())
     }
     async fn claim(
         &self,
@@ -150,16 +151,7 @@ async fn api() -> Arc<Api> {
         keys: vec![key("app_1", KeyScope::App(Id::new(APP))), key("act_1", KeyScope::Account)],
     };
     let hour = Duration::from_secs(3600);
-    let policy = Policy {
-        retry: Vec::new(),
-        expires_after: hour,
-        reconcile_window: hour,
-        keep_deliveries: hour,
-        keep_dedupe: hour,
-        keep_dead_letters: hour,
-        links_expire_after: hour,
-        public_base: "https://hub.example.org".into(),
-    };
+    let policy = Policy { public_base: "https://hub.example.org".into(), ..Policy::lasting(hour) };
     let (store, clock) = (Arc::new(Empty), Arc::new(SystemClock));
     let public = Url::parse("https://hub.example.org").expect("is a URL");
     let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
@@ -168,12 +160,14 @@ async fn api() -> Arc<Api> {
     assert!(broken.is_empty(), "{broken:?}");
     let egress = ProviderEgress::new(Vec::new()).expect("a client");
     Arc::new(Api {
-        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes),
+        core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes, Arc::default()),
         settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
         limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
+        admission: super::Admission::new(1_000),
+        in_flight: super::InFlight::default(),
         ready: Arc::new(|| true),
     })
 }

@@ -76,6 +76,10 @@ pub struct Server {
     pub mailgun_hook_body: usize,
     /// Largest upload, in bytes.
     pub upload: usize,
+    /// Sends of one app that may wait.
+    pub backlog: u64,
+    /// Connections open at once from one address; unset: 256, and any number from this machine.
+    pub connections_per_ip: Option<usize>,
 }
 
 /// Where everything is kept.
@@ -113,8 +117,10 @@ pub struct Send {
     pub expires_after: Duration,
     /// How long a send of unknown outcome waits for a receipt.
     pub reconcile_window: Duration,
-    /// Per channel, after how long a silent receipt counts as unconfirmed.
-    pub receipt_deadline: BTreeMap<String, Duration>,
+    /// Per channel, after how long without a receipt a delivery is unconfirmed.
+    pub receipt_deadlines: BTreeMap<String, Duration>,
+    /// How long a receipt may take before the provider is asked for it.
+    pub receipt_check: Duration,
 }
 
 /// How long things are kept.
@@ -142,6 +148,9 @@ const SUNSHINE: [&str; 4] = ["20s", "80s", "4m", "8m"];
 
 /// The Standard Webhooks schedule: ten attempts in about 76 hours.
 const DURABLE: [&str; 9] = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"];
+
+/// Sends of one app that may wait, when nothing else is said.
+const BACKLOG: u64 = 1_000_000;
 
 /// Answers after which Sunshine does not try again (v1.1 reference, retry policy).
 const SUNSHINE_FINALS: &[u16] = &[400, 401, 403, 404, 406];
@@ -245,6 +254,8 @@ fn read_server(mut server: Section<'_>, problems: &mut Vec<Problem>) -> Server {
         hook_body: limits.size("hookBody", "4MiB", problems),
         mailgun_hook_body: limits.size("mailgunHookBody", "30MiB", problems),
         upload: limits.size("upload", "50MiB", problems),
+        backlog: limits.count("backlog", problems).unwrap_or(BACKLOG),
+        connections_per_ip: limits.count("connectionsPerIp", problems),
     };
     limits.finish(problems);
     server.finish(problems);
@@ -352,13 +363,14 @@ fn read_send(mut send: Section<'_>, problems: &mut Vec<Problem>) -> Send {
     let expires_after = send.duration("expiresAfter", "24h", problems);
     let reconcile_window = send.duration("reconcileWindow", "30s", problems);
     let mut deadlines = send.section("receiptDeadline", problems);
-    let receipt_deadline = [("twilio", "72h"), ("messagebird", "72h"), ("whatsapp", "30d")]
+    let receipt_deadlines = [("twilio", "72h"), ("messagebird", "72h"), ("whatsapp", "30d")]
         .into_iter()
         .map(|(kind, default)| (kind.to_owned(), deadlines.duration(kind, default, problems)))
         .collect();
     deadlines.finish(problems);
+    let receipt_check = send.duration("receiptCheck", "5m", problems);
     send.finish(problems);
-    Send { retry, expires_after, reconcile_window, receipt_deadline }
+    Send { retry, expires_after, reconcile_window, receipt_deadlines, receipt_check }
 }
 
 fn read_retention(mut retention: Section<'_>, problems: &mut Vec<Problem>) -> Retention {

@@ -7,6 +7,9 @@ use toml::{Table, Value};
 
 use super::values;
 
+/// The highest count that may be configured.
+const COUNT_MAX: f64 = 1e9;
+
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -130,6 +133,21 @@ impl<'a> Section<'a> {
         }
         note(problems, &self.at(key), "must be a number above zero");
         None
+    }
+
+    /// A whole number from 1.
+    pub(super) fn count<T: TryFrom<u64>>(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<T> {
+        let number = self.number(key, problems)?;
+        let is_count = number.fract() == 0.0 && number <= COUNT_MAX;
+        let count = is_count.then_some(number as u64).and_then(|count| T::try_from(count).ok());
+        if count.is_none() {
+            note(problems, &self.at(key), "must be a whole number, a thousand million at most");
+        }
+        count
     }
 
     pub(super) fn duration(

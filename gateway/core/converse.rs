@@ -11,7 +11,7 @@ use crate::store::Batch;
 
 use super::identify::name_of;
 use super::records::{append_message, save};
-use super::{Core, CoreError, Tries};
+use super::{Core, CoreError, Once, Tries};
 
 /// Messages a conversation may hold (Sunshine v1.1, limits).
 const MESSAGES_MAX: u32 = 30_000;
@@ -51,17 +51,29 @@ pub struct Posted {
 
 impl Core {
     /// Says something in a user's conversation. What the business says goes out on the person's channel.
-    pub async fn post(&self, tenant: &Tenant, user: &str, post: Post) -> Result<Posted, CoreError> {
+    pub async fn post(
+        &self,
+        tenant: &Tenant,
+        user: &str,
+        post: Post,
+        once: Once<'_, Posted>,
+    ) -> Result<Posted, CoreError> {
         let mut tries = Tries::default();
         loop {
-            let result = self.try_post(tenant, user, &post).await;
+            let result = self.try_post(tenant, user, &post, &once).await;
             if !tries.again(&result) {
                 return result;
             }
         }
     }
 
-    async fn try_post(&self, tenant: &Tenant, user: &str, post: &Post) -> Result<Posted, CoreError> {
+    async fn try_post(
+        &self,
+        tenant: &Tenant,
+        user: &str,
+        post: &Post,
+        once: &Once<'_, Posted>,
+    ) -> Result<Posted, CoreError> {
         let now = self.clock.now();
         let mut known = self.find_known(tenant, user).await?;
         if known.conversation.message_count >= MESSAGES_MAX {
@@ -113,8 +125,10 @@ impl Core {
         let what =
             What::Message { message: message.clone(), user: known.user, client: None, recent_notifications };
         self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
+        let posted = Posted { message, conversation: known.conversation };
+        once.enter(&mut batch, now, &posted);
         self.store.commit(batch).await?;
-        Ok(Posted { message, conversation: known.conversation })
+        Ok(posted)
     }
 
     /// Queues a message for one of the person's identities. Its delivery has the message's id.
@@ -139,7 +153,7 @@ impl Core {
         );
         delivery.user = Some(user.clone());
         delivery.conversation = Some(message.conversation.clone());
-        batch.insert(&delivery);
+        self.accept(&mut delivery, batch);
         batch.job(NewJob::send(&delivery, now));
     }
 }

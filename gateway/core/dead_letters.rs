@@ -257,7 +257,9 @@ mod tests {
 
     use super::super::Policy;
     use super::*;
-    use crate::model::{AppSettings, Clock, DeliverySubject, EventDestination, Notified, SystemClock, What};
+    use crate::model::{
+        AppSettings, Clock, DeliverySubject, EventDestination, Limits, Notified, SystemClock, What,
+    };
     use crate::store;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -265,21 +267,16 @@ mod tests {
     async fn core() -> Core {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
-        let policy = Policy {
-            retry: Vec::new(),
-            expires_after: HOUR,
-            reconcile_window: HOUR,
-            keep_deliveries: HOUR,
-            keep_dedupe: HOUR,
-            keep_dead_letters: HOUR,
-            links_expire_after: HOUR,
-            public_base: String::new(),
-        };
-        Core::new(store, clock, policy, |_, _| true)
+        Core::new(store, clock, Policy::lasting(HOUR), |_, _| true, Arc::default())
     }
 
     fn tenant() -> Tenant {
-        let app = App { id: Id::new("a"), name: "A".into(), settings: AppSettings::default() };
+        let app = App {
+            id: Id::new("a"),
+            name: "A".into(),
+            settings: AppSettings::default(),
+            limits: Limits::default(),
+        };
         Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
     }
 

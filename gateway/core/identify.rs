@@ -8,7 +8,7 @@ use crate::store::{Batch, StoreError, Versioned};
 
 use super::records::{ExternalId, Linked, address_id, referred, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Route, Thing};
+use super::{Core, CoreError, Once, Route, Thing};
 
 /// Addresses under which one identity is known beside its own: a number's spellings and a provider's id.
 const ALIASES_MAX: usize = 8;
@@ -91,9 +91,15 @@ impl Known {
 
 impl Core {
     /// Creates a user before they ever write.
-    pub async fn create_user(&self, tenant: &Tenant, new: NewUser) -> Result<User, CoreError> {
+    pub async fn create_user(
+        &self,
+        tenant: &Tenant,
+        new: NewUser,
+        once: Once<'_, User>,
+    ) -> Result<User, CoreError> {
         let app = &tenant.app.id;
-        let mut known = Known::stranger(self.clock.now());
+        let now = self.clock.now();
+        let mut known = Known::stranger(now);
         let user = &mut known.user;
         user.external_id = Some(new.external_id.clone());
         user.given_name = new.given_name;
@@ -104,6 +110,7 @@ impl Core {
         let mut batch = Batch::new(app);
         batch.insert(&ExternalId { external_id: new.external_id, user: user.id.clone() });
         known.save(&mut batch);
+        once.enter(&mut batch, now, &known.user);
         match self.store.commit(batch).await {
             Err(StoreError::Conflict(_)) => Err(CoreError::Conflict("User already exists".into())),
             result => result.map(|()| known.user).map_err(CoreError::from),

@@ -4,16 +4,14 @@ use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Pers
 use tracing::info;
 
 use crate::model::{
-    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, Role, Source,
-    Tenant, Timestamp, User, What,
+    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, Notified, Role,
+    Source, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
 use super::identify::{Known, name_of};
 use super::link::{Answer, answer, declined};
-use super::records::{
-    OptedOut, PROVIDER_ID, ProviderId, SEEN, Waiting, address_id, append_message, messages_of, referred, save,
-};
+use super::records::{OptedOut, SEEN, Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
 use super::{Core, CoreError, Route, Tries};
 
@@ -255,21 +253,14 @@ impl Core {
         }
         let provider_id = receipt.provider_id.clone();
         let told = delivery.receipt(part, provider_id, receipt.stage.clone(), scene.reach(), scene.now);
+        let lag = delivery.accepted_at().filter(|_| told.contains(&Notified::User));
         let mut batch = Batch::new(app);
         self.moved(scene, read, told, &mut batch).await?;
         self.store.commit(batch).await?;
-        Ok(())
-    }
-
-    async fn reference_of(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<Option<String>, CoreError> {
-        if receipt.reference.is_some() {
-            return Ok(receipt.reference.clone());
+        if let Some(accepted) = lag {
+            self.metrics.receipt(scene.channel.capabilities().kind, scene.now.since(accepted));
         }
-        let Some(id) = &receipt.provider_id else { return Ok(None) };
-        let key = Key::new(PROVIDER_ID, address_id(&scene.integration.id, id));
-        let stored = self.store.read(&scene.tenant.app.id, &[key]).await?.pop().flatten();
-        let kept: Option<ProviderId> = stored.and_then(|stored| serde_json::from_slice(&stored.body).ok());
-        Ok(kept.map(|kept| kept.reference))
+        Ok(())
     }
 
     /// A person wants no more messages, or wants them again.

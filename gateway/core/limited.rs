@@ -55,7 +55,7 @@ impl Core {
         {
             let detail = format!("{why}: waits {:.1} s", wait.as_secs_f64());
             read.value.note(now, "limited", Some(detail));
-            self.save_delivery(now, &read, &mut batch);
+            self.save_delivery(now, &mut read, &mut batch);
         }
         Ok(batch)
     }
@@ -80,8 +80,8 @@ impl Core {
     }
 
     /// How many sends of an integration wait, are out, or are put off.
-    pub async fn queued(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, CoreError> {
-        Ok(self.store.waiting(app, integration).await?)
+    pub async fn queued_for(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, CoreError> {
+        Ok(self.store.queued(app, &[integration.as_str()]).await?)
     }
 
     /// Writes how an integration's pace stands, until it is written again or this process is gone.

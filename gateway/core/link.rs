@@ -13,7 +13,7 @@ use super::identify::{Sighting, client_of};
 use super::notify::canonical;
 use super::records::{Linked, Waiting, address_id, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Route, Thing, Tries};
+use super::{Core, CoreError, Once, Route, Thing, Tries};
 
 /// Words that answer the platform's question with yes, and with no.
 const YES: [&str; 4] = ["yes", "y", "ok", "accept"];
@@ -41,13 +41,19 @@ pub(super) enum Answer {
 impl Core {
     /// Begins to link a user to a channel. The user returned shows the link as pending, even where nothing
     /// has to be waited for.
-    pub async fn link(&self, route: Route<'_>, user: &str, link: Link) -> Result<User, CoreError> {
+    pub async fn link(
+        &self,
+        route: Route<'_>,
+        user: &str,
+        link: Link,
+        once: Once<'_, User>,
+    ) -> Result<User, CoreError> {
         permitted(route.channel, &link.confirmation)?;
         let address = canonical(route.channel, route.channel.capabilities().destination_key, &link.address)?;
         let mut tries = Tries::default();
         loop {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_link(scene, user, &address, &link).await;
+            let result = self.try_link(scene, user, &address, &link, &once).await;
             if !tries.again(&result) {
                 return result;
             }
@@ -60,10 +66,14 @@ impl Core {
         user: &str,
         address: &str,
         link: &Link,
+        once: &Once<'_, User>,
     ) -> Result<User, CoreError> {
         let app = &scene.tenant.app.id;
         let mut read = self.find_user(scene.tenant, user).await?;
+        let mut batch = Batch::new(app);
         if read.value.client_at(&scene.integration.id, address).is_some() {
+            once.enter(&mut batch, scene.now, &read.value);
+            self.store.commit(batch).await?;
             return Ok(read.value);
         }
         let person = Person::at(address);
@@ -78,7 +88,6 @@ impl Core {
         let mut shown = read.value.clone();
         shown.pending.push(pending.clone());
 
-        let mut batch = Batch::new(app);
         let first = first_message(scene.tenant, &link.confirmation);
         if let Some(content) = first {
             read.value = shown.clone();
@@ -103,13 +112,14 @@ impl Core {
                 expires,
             );
             delivery.user = Some(read.value.id.clone());
-            batch.insert(&delivery);
+            self.accept(&mut delivery, &mut batch);
             batch.job(NewJob::send(&delivery, scene.now));
         } else {
             self.tell_link(scene, &read.value, &pending, LinkOutcome::Match, &mut batch);
             self.attach(scene, &mut read.value, &pending, &mut batch).await?;
         }
         save(&mut batch, Some(read.version), &read.value);
+        once.enter(&mut batch, scene.now, &shown);
         self.store.commit(batch).await?;
         Ok(shown)
     }

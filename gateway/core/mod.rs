@@ -5,18 +5,24 @@
 mod announce;
 mod converse;
 mod dead_letters;
+mod early;
 mod history;
 mod identify;
 mod ingest;
+mod ledger;
 mod limited;
 mod link;
 mod media;
 mod notify;
+mod once;
 mod records;
 mod send;
 mod settle;
+mod unknown;
+mod watch;
 mod watermark;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +31,18 @@ pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};
 pub use identify::NewUser;
+pub use ledger::{Account, Pending};
 pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
 pub use link::Link;
 pub use notify::Notify;
+pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
+pub use unknown::Decision;
+pub use watch::{DueLooks, Looked, Overdue};
 
 use heliograph_connectors::channel::Channel;
 
+use crate::metrics::Metrics;
 use crate::model::{Clock, Event, Integration, Tenant, Timestamp, Webhook};
 use crate::store::{Store, StoreError};
 
@@ -45,6 +56,7 @@ pub struct Core {
     clock: Arc<dyn Clock>,
     policy: Policy,
     wants: Wants,
+    metrics: Arc<Metrics>,
 }
 
 /// Whether a webhook subscribed to an event. Handed in, because only the wire knows trigger names.
@@ -70,6 +82,10 @@ pub struct Policy {
     pub expires_after: Duration,
     /// How long a send of unknown outcome waits for a receipt.
     pub reconcile_window: Duration,
+    /// Per channel, after how long without a receipt a delivery is unconfirmed.
+    pub receipt_deadlines: BTreeMap<String, Duration>,
+    /// How long a receipt may take before the provider is asked for it.
+    pub receipt_check: Duration,
     /// How long a settled delivery is kept.
     pub keep_deliveries: Duration,
     /// How long a provider's event ids are remembered.
@@ -80,6 +96,25 @@ pub struct Policy {
     pub links_expire_after: Duration,
     /// The address under which others reach the gateway, without a trailing slash.
     pub public_base: String,
+}
+
+#[cfg(test)]
+impl Policy {
+    /// Everything takes this long.
+    pub(crate) fn lasting(time: Duration) -> Policy {
+        Policy {
+            retry: Vec::new(),
+            expires_after: time,
+            reconcile_window: time,
+            receipt_deadlines: BTreeMap::new(),
+            receipt_check: time,
+            keep_deliveries: time,
+            keep_dedupe: time,
+            keep_dead_letters: time,
+            links_expire_after: time,
+            public_base: String::new(),
+        }
+    }
 }
 
 /// Counts how often a use case was tried. (A function around the use case would read better, but the compiler
@@ -163,13 +198,30 @@ impl Core {
         self.clock.now()
     }
 
+    /// What counts what happens here.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How many sends of an app wait, through all of its integrations.
+    pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
+        let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
+        Ok(self.store.queued(&tenant.app.id, &groups).await?)
+    }
+
     /// Whether what is accepted now could be kept.
     pub async fn healthy(&self) -> Result<(), CoreError> {
         Ok(self.store.healthy().await?)
     }
 
     /// The use cases over a store.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: Policy, wants: Wants) -> Core {
-        Core { store, clock, policy, wants }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        policy: Policy,
+        wants: Wants,
+        metrics: Arc<Metrics>,
+    ) -> Core {
+        Core { store, clock, policy, wants, metrics }
     }
 }

@@ -5,7 +5,7 @@ use heliograph_connectors::channel::{Body, Channel};
 use crate::model::{Author, Delivery, Id, NewJob, Priority, Purpose, Timestamp};
 use crate::store::Batch;
 
-use super::{Core, CoreError, Route};
+use super::{Core, CoreError, Once, Route};
 
 /// A message to an address, outside any conversation.
 #[derive(Debug, Clone)]
@@ -26,7 +26,12 @@ pub struct Notify {
 
 impl Core {
     /// Accepts a notification; when this returns, it will end in exactly one final state.
-    pub async fn notify(&self, route: Route<'_>, notify: Notify) -> Result<Id<Delivery>, CoreError> {
+    pub async fn notify(
+        &self,
+        route: Route<'_>,
+        notify: Notify,
+        once: Once<'_, Id<Delivery>>,
+    ) -> Result<Id<Delivery>, CoreError> {
         let Route { tenant, integration, channel } = route;
         let destination = canonical(channel, "destination.destinationId", &notify.destination)?;
         if let Body::Native { schema, .. } = &notify.body
@@ -42,13 +47,14 @@ impl Core {
         let due = notify.not_before.map_or(now, |moment| moment.max(now));
         let expires = notify.expires_at.unwrap_or(due + self.policy.expires_after);
         let id = Id::fresh_uuid(now);
-        let delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
+        let mut delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
         let mut batch = Batch::new(&tenant.app.id);
-        batch.insert(&delivery);
+        self.accept(&mut delivery, &mut batch);
         batch.job(match due > now {
             true => NewJob::send_later(&delivery, due),
             false => NewJob::send(&delivery, now),
         });
+        once.enter(&mut batch, now, &delivery.id);
         self.store.commit(batch).await?;
         Ok(delivery.id)
     }

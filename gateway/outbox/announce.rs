@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::core::{Attempt, DeadLetter};
 use crate::egress::{Answer, Unreached};
+use crate::metrics::PostOutcome;
 use crate::model::{Event, Id, Job, Timestamp, Webhook};
 use crate::store::{Batch, Retry, Settlement, StoreError};
 use crate::wire;
@@ -73,6 +74,7 @@ impl Outbox {
         let now = self.core.now();
         pass.ended(seen(&answer), now);
         let verdict = verdict(&answer, claim.job, &self.announcing, now);
+        self.core.metrics().announcement(verdict.outcome(), now.since(event.at));
         let attempt = Attempt {
             at: now,
             number: claim.job.attempt + 1,
@@ -172,6 +174,16 @@ enum Verdict {
     Taken,
     Again(Timestamp),
     GivenUp,
+}
+
+impl Verdict {
+    fn outcome(&self) -> PostOutcome {
+        match self {
+            Verdict::Taken => PostOutcome::Taken,
+            Verdict::Again(_) => PostOutcome::Again,
+            Verdict::GivenUp => PostOutcome::GivenUp,
+        }
+    }
 }
 
 fn verdict(answer: &Result<Answer, Unreached>, job: &Job, by: &Announcing, now: Timestamp) -> Verdict {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use heliograph_connectors::channel::{Accepted, ChannelError, Fate, OutboundMessage, Scope};
+use heliograph_connectors::channel::{Accepted, Attempt, ChannelError, Fate, OutboundMessage, Scope};
 use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
+use crate::metrics::AttemptOutcome;
 use crate::model::{Delivery, Id, Job, Work};
 use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
@@ -97,6 +98,7 @@ impl Outbox {
                 Err(StoreError::Conflict(_)) => return Ok(Progress::NextPiece),
                 Err(error) => return Err(error.into()),
             },
+            Begin::Ask { part, attempt } => return self.ask(claim, route, delivery, part, &attempt).await,
             Begin::Call { part, message } => (part, message),
         };
         let (began, result) = self.call(claim, route, &message).await;
@@ -133,10 +135,50 @@ impl Outbox {
                 result
             }
         };
+        let took = self.began.elapsed() - began;
+        let channel = route.channel.capabilities().kind;
+        self.core.metrics().attempt(channel, route.integration.id.as_str(), outcome(&result), took);
         if let (Some((pace, _)), Ok(_)) = (&pace, &result) {
             pace.accepted(claim.job.destination(), self.moment());
         }
         (began, result)
+    }
+
+    /// Asks the provider what became of an attempt, and goes on from there.
+    async fn ask(
+        &self,
+        claim: Claim<'_>,
+        route: Route<'_>,
+        delivery: &Id<Delivery>,
+        part: usize,
+        attempt: &Attempt,
+    ) -> Result<Progress, CoreError> {
+        let (began, verdict) = {
+            let pace = self.pace(&claim.job.group);
+            let _open = match &pace {
+                Some((pace, _)) => pace.open().await,
+                None => None,
+            };
+            (self.began.elapsed(), route.channel.reconcile(attempt, self.media.providers()).await)
+        };
+        self.heed(route, began, &verdict);
+        info!(%delivery, part, ?verdict, "the provider was asked about a send of unknown outcome");
+        let conclusion = self.core.reconciled(route, delivery, part, claim.job.attempt, &verdict).await?;
+        match self.follow(claim, conclusion).await {
+            // Something moved meanwhile: look again.
+            Err(CoreError::Store(StoreError::Conflict(_))) => Ok(Progress::NextPiece),
+            followed => followed,
+        }
+    }
+
+    /// Slows an integration down whose provider asks for it, in answer to a call begun then.
+    pub(super) fn heed<T>(&self, route: Route<'_>, began: Duration, result: &Result<T, ChannelError>) {
+        if let (Err(error), Some((pace, _))) = (result, self.pace(route.integration.id.as_str()))
+            && let Fate::Throttled { retry_after, scope: Scope::Integration } = &error.fate
+        {
+            let usual = route.channel.capabilities().rate.pause;
+            pace.throttled(began, retry_after.unwrap_or(usual), self.moment());
+        }
     }
 
     /// Saves what came of a call. The result is in hand, so this goes on until the store has it.
@@ -149,12 +191,7 @@ impl Outbox {
         began: Duration,
         result: &Result<Accepted, ChannelError>,
     ) -> Result<Progress, CoreError> {
-        if let (Err(error), Some((pace, _))) = (result, self.pace(&claim.job.group))
-            && let Fate::Throttled { retry_after, scope: Scope::Integration } = &error.fate
-        {
-            let usual = route.channel.capabilities().rate.pause;
-            pace.throttled(began, retry_after.unwrap_or(usual), self.moment());
-        }
+        self.heed(route, began, result);
         loop {
             match self.try_conclude(claim, route, delivery, part, result).await {
                 Err(error) if error.is_conflict() => {}
@@ -175,7 +212,16 @@ impl Outbox {
         part: usize,
         result: &Result<Accepted, ChannelError>,
     ) -> Result<Progress, CoreError> {
-        match self.core.conclude(route, delivery, part, claim.job.attempt, result).await? {
+        let conclusion = self.core.conclude(route, delivery, part, claim.job.attempt, result).await?;
+        self.follow(claim, conclusion).await
+    }
+
+    async fn follow(&self, claim: Claim<'_>, conclusion: Conclusion) -> Result<Progress, CoreError> {
+        match conclusion {
+            Conclusion::Again(batch) => {
+                self.store.commit(batch).await?;
+                return Ok(Progress::NextPiece);
+            }
             Conclusion::NextPart(batch) => {
                 self.store.commit(batch).await?;
                 self.permit(claim).await;
@@ -185,8 +231,8 @@ impl Outbox {
             Conclusion::Throttled { settlement, batch, scope: Scope::Integration, .. } => {
                 self.settle(claim, settlement, batch).await?;
             }
-            Conclusion::Throttled { settlement, batch, scope: Scope::Destination, .. } => {
-                let settlement = self.refused_person(claim, result, settlement);
+            Conclusion::Throttled { settlement, batch, scope: Scope::Destination, asked } => {
+                let settlement = self.refused_person(claim, asked, settlement);
                 self.settle(claim, settlement, batch).await?;
             }
         }
@@ -197,15 +243,12 @@ impl Outbox {
     fn refused_person(
         &self,
         claim: Claim<'_>,
-        result: &Result<Accepted, ChannelError>,
+        asked: Option<Duration>,
         settlement: Settlement,
     ) -> Settlement {
         let Some((pace, _)) = self.pace(&claim.job.group) else { return settlement };
-        let Err(ChannelError { fate: Fate::Throttled { retry_after, .. }, .. }) = result else {
-            return settlement;
-        };
         let now = self.moment();
-        let wait = pace.refused(claim.job.destination(), *retry_after, now);
+        let wait = pace.refused(claim.job.destination(), asked, now);
         Settlement::Again(Retry::later(claim.job, now.at + wait))
     }
 
@@ -242,6 +285,17 @@ impl Outbox {
         if let Err(error) = settled {
             warn!(%delivery, %error, "a claim was not settled");
         }
+    }
+}
+
+/// What a call's result is counted as.
+fn outcome(result: &Result<Accepted, ChannelError>) -> AttemptOutcome {
+    match result.as_ref().map_err(|error| &error.fate) {
+        Ok(_) => AttemptOutcome::Accepted,
+        Err(Fate::Permanent) => AttemptOutcome::Refused,
+        Err(Fate::Throttled { .. }) => AttemptOutcome::Throttled,
+        Err(Fate::Transient { maybe_sent: false }) => AttemptOutcome::NotSent,
+        Err(Fate::Transient { maybe_sent: true }) => AttemptOutcome::Unknown,
     }
 }
 

@@ -12,6 +12,7 @@ mod pace;
 mod pair;
 mod receivers;
 mod report;
+mod watch;
 mod worker;
 
 use std::collections::HashMap;

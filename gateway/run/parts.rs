@@ -15,9 +15,11 @@ use crate::config::Config;
 use crate::core::{Core, Policy};
 use crate::egress::{ProviderEgress, WebhookEgress};
 use crate::media::Media;
+use crate::metrics::Metrics;
+use crate::model::Clock;
 use crate::outbox::{Announcing, Outbox};
-use crate::settings::Settings;
-use crate::store::Store;
+use crate::settings::{Declared, Settings};
+use crate::store::{self, Metered, Store};
 
 pub(super) fn public_url(config: &Config, api_url: &str) -> Result<Url, String> {
     match &config.server.public_url {
@@ -51,6 +53,26 @@ pub(super) fn body_limits(config: &Config) -> BodyLimits {
     BodyLimits { api: server.api_body, hook: server.hook_body, mail_hook: server.mailgun_hook_body }
 }
 
+pub(super) async fn open_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<dyn Store>, String> {
+    let store = store::open(&config.store.url, config.store.shards, clock.clone()).await;
+    let store = store.map_err(|error| format!("{}: {error}", config.store.url))?;
+    Ok(Arc::new(Metered::new(store, metrics.clone())))
+}
+
+pub(super) async fn open_settings(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    store: &Arc<dyn Store>,
+) -> Result<Arc<Settings>, String> {
+    let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
+    let settings = Settings::open(store.clone(), clock.clone(), declared).await;
+    settings.map(Arc::new).map_err(|error| error.to_string())
+}
+
 pub(super) fn open_media(config: &Config) -> Result<Arc<Media>, String> {
     let providers = ProviderEgress::new(config.egress_allow.clone()).map_err(|error| error.to_string())?;
     let dir = config.media_dir.clone().unwrap_or_else(|| media_beside(&config.store.url));
@@ -75,6 +97,8 @@ pub(super) fn policy(config: &Config, channels: &Channels) -> Policy {
         retry: config.send.retry.clone(),
         expires_after: config.send.expires_after,
         reconcile_window: config.send.reconcile_window,
+        receipt_deadlines: config.send.receipt_deadlines.clone(),
+        receipt_check: config.send.receipt_check,
         keep_deliveries: config.retention.notifications,
         keep_dedupe: config.retention.dedupe,
         keep_dead_letters: config.retention.dead_letters,

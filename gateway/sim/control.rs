@@ -1,6 +1,9 @@
 //! `/control`: people write, receipts come, providers misbehave, all on demand.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -16,6 +19,7 @@ use serde_json::{Value, json};
 use super::{
     Sim,
     inbox::InboxRuleRequest,
+    limits::LimitRequest,
     lock,
     outbox::Pace,
     provider::{ErrorCode, Media, Report, Signature, Written},
@@ -29,10 +33,13 @@ const WRITTEN_OVERHEAD: usize = 400;
 pub(super) fn routes() -> Router<Arc<Sim>> {
     Router::new()
         .route("/control/sent", get(list_sent).delete(forget_sent))
+        .route("/control/calls", get(list_calls).delete(forget_calls))
         .route("/control/write", post(write))
         .route("/control/receipt", post(receipt))
         .route("/control/pace", put(set_pace))
         .route("/control/rules", post(add_rule).delete(forget_rules))
+        .route("/control/limits", get(list_limits).put(set_limit))
+        .route("/control/door", put(shut_door))
         .route("/control/inbox", post(add_inbox_rule))
 }
 
@@ -66,6 +73,15 @@ async fn list_sent(State(sim): State<Arc<Sim>>) -> Json<Value> {
 
 async fn forget_sent(State(sim): State<Arc<Sim>>) -> Json<Value> {
     sim.outbox.clear();
+    Json(json!({}))
+}
+
+async fn list_calls(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    Json(json!({ "calls": sim.calls.view() }))
+}
+
+async fn forget_calls(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    sim.calls.clear();
     Json(json!({}))
 }
 
@@ -158,12 +174,43 @@ async fn set_pace(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
     Ok(Json(json!({})))
 }
 
+async fn list_limits(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    Json(json!({ "limits": lock(&sim.limits).view() }))
+}
+
+async fn set_limit(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
+    let asked: LimitRequest = parse(&body)?;
+    is_known(&sim, &asked.integration_id)?;
+    lock(&sim.limits).set(asked, Instant::now())?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DoorRequest {
+    shut_ms: u64,
+}
+
+async fn shut_door(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
+    let asked: DoorRequest = parse(&body)?;
+    sim.door.shut_for(Duration::from_millis(asked.shut_ms));
+    Ok(Json(json!({})))
+}
+
+fn is_known(sim: &Sim, integration_id: &str) -> Result<(), Refused> {
+    let known = sim.integration(integration_id).map(|_| ());
+    known.ok_or_else(|| Refused(format!("no integration {integration_id} here")))
+}
+
 async fn add_rule(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
     let asked: RuleRequest = parse(&body)?;
-    if let Some(id) = &asked.integration_id
-        && sim.integration(id).is_none()
+    if let Some(id) = &asked.integration_id {
+        is_known(&sim, id)?;
+    }
+    if let Some(kind) = &asked.kind
+        && !sim.providers.contains_key(kind.as_str())
     {
-        return Err(Refused(format!("no integration {id} here")));
+        return Err(Refused(format!("no provider {kind} here")));
     }
     let id = lock(&sim.rules).add(asked)?;
     Ok(Json(json!({ "id": id })))

@@ -22,9 +22,21 @@ pub(super) fn routes() -> Router<Arc<Sim>> {
 }
 
 async fn show(Path(name): Path<String>) -> Response {
+    if let Some(gone) = gone(&name) {
+        return gone.into_response();
+    }
     match file(&name) {
         Some((kind, bytes)) => ([(header::CONTENT_TYPE, kind)], bytes).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// The status with which a file is refused whose time is over, as its name says: `expired…`, `missing…`.
+pub(super) fn gone(name: &str) -> Option<StatusCode> {
+    match name {
+        _ if name.starts_with("expired") => Some(StatusCode::GONE),
+        _ if name.starts_with("missing") => Some(StatusCode::NOT_FOUND),
+        _ => None,
     }
 }
 
@@ -47,8 +59,12 @@ pub(super) fn file(name: &str) -> Option<(&'static str, Vec<u8>)> {
     Some((kind, [start, name.as_bytes(), b"\n"].concat()))
 }
 
+/// The name of the file at an address of this simulator.
+pub(super) fn name_in(url: &str) -> Option<&str> {
+    url.rsplit_once("/files/").map(|(_, name)| name)
+}
+
 /// The file at an address of this simulator; for providers that hold files themselves or enclose them.
 pub(super) fn at(url: &str) -> Option<(&'static str, Vec<u8>)> {
-    let (_, name) = url.rsplit_once("/files/")?;
-    file(name)
+    file(name_in(url)?)
 }

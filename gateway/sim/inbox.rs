@@ -18,7 +18,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Sim, iso, kept::Kept, lock, rules::Counted};
+use super::{
+    Sim, iso,
+    kept::Kept,
+    lock,
+    rules::{Chance, Counted},
+};
 
 /// How many webhooks are kept, and how many bytes of them.
 const INBOX_LIMIT: (usize, usize) = (200_000, 256 << 20);
@@ -48,6 +53,7 @@ struct InboxRule {
     headers: HeaderMap,
     delay: Duration,
     path: Option<String>,
+    chance: Chance,
 }
 
 /// A rule as asked for.
@@ -63,6 +69,10 @@ pub(super) struct InboxRuleRequest {
     delay_ms: u64,
     #[serde(default)]
     path: Option<String>,
+    #[serde(default)]
+    chance: Option<f64>,
+    #[serde(default)]
+    seed: Option<u64>,
 }
 
 impl Inbox {
@@ -73,12 +83,13 @@ impl Inbox {
 
     /// Says how the next webhooks are answered.
     pub(super) fn add_rule(&self, asked: InboxRuleRequest) -> Result<(), String> {
-        let InboxRuleRequest { status, times, headers, delay_ms, path } = asked;
+        let InboxRuleRequest { status, times, headers, delay_ms, path, chance, seed } = asked;
         let rule = InboxRule {
             status: final_status(status)?,
             headers: headers.iter().map(parse_header).collect::<Result<_, _>>()?,
             delay: Duration::from_millis(delay_ms),
             path: path.map(|path| path.trim_matches('/').to_owned()),
+            chance: Chance::given(chance, seed)?,
         };
         lock(&self.rules).add(rule, times)
     }
@@ -90,13 +101,23 @@ impl Inbox {
 
     fn rule(&self, path: &str) -> InboxRule {
         let below = path.strip_prefix("/inbox").unwrap_or(path).trim_matches('/');
-        let rule = lock(&self.rules).take(|rule| rule.path.as_deref().is_none_or(|path| path == below));
-        rule.unwrap_or_else(|| InboxRule {
+        let rule = lock(&self.rules)
+            .take(|rule| rule.path.as_deref().is_none_or(|path| path == below) && rule.chance.happens());
+        rule.unwrap_or_else(InboxRule::usual)
+    }
+}
+
+impl InboxRule {
+    /// 200 at once.
+    fn usual() -> InboxRule {
+        let chance = Chance::always();
+        InboxRule {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             delay: Duration::ZERO,
             path: None,
-        })
+            chance,
+        }
     }
 }
 

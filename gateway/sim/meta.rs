@@ -68,6 +68,11 @@ impl Refusal {
         Refusal { status: StatusCode::TOO_MANY_REQUESTS, retry_after, ..Refusal::new(code, message) }
     }
 
+    /// With a wait, which Meta does not document.
+    pub(super) fn with_retry_after(self, retry_after: Option<String>) -> Refusal {
+        Refusal { retry_after, ..self }
+    }
+
     /// Meta's own fault.
     pub(super) fn broken(status: StatusCode, code: i64) -> Refusal {
         Refusal { status, ..Refusal::new(code, "Something went wrong. Please try again later.") }

@@ -4,10 +4,13 @@
 //! What differs between providers is behind `provider::Provider`, one folder each; the rest is shared. It
 //! knows nothing of the gateway but what an [`Account`] says.
 
+mod behaviour;
 mod control;
+mod counter;
 mod files;
 mod inbox;
 mod kept;
+mod limits;
 mod mailgun;
 mod messagebird;
 mod messenger;
@@ -19,6 +22,7 @@ mod server;
 mod sms;
 mod twilio;
 mod whatsapp;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -29,12 +33,22 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use axum::{Json, Router, http::StatusCode, http::Uri, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{StatusCode, Uri},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::{inbox::Inbox, kept::Kept, outbox::Outbox, provider::Provider, provider::Written, rules::Rules};
+use self::{
+    counter::Calls, inbox::Inbox, kept::Kept, limits::Limits, outbox::Outbox, provider::Provider,
+    provider::Written, rules::Rules, server::Door, wire::Wire,
+};
 
 /// How many messages people wrote are remembered for repeating, and how many bytes of them.
 const WRITTEN_LIMIT: (usize, usize) = (50_000, 64 << 20);
@@ -73,7 +87,7 @@ impl fmt::Debug for Account {
 pub async fn serve(listener: TcpListener, accounts: Vec<Account>, stop: CancellationToken) -> io::Result<()> {
     let sim = Arc::new(Sim::new(accounts, stop.clone())?);
     let app = router(&sim);
-    server::serve(listener, app, stop).await;
+    server::serve(listener, app, Arc::clone(&sim.door), stop).await;
     sim.outbox.ended().await;
     Ok(())
 }
@@ -82,7 +96,10 @@ pub async fn serve(listener: TcpListener, accounts: Vec<Account>, stop: Cancella
 struct Sim {
     accounts: HashMap<String, Arc<Account>>,
     providers: HashMap<&'static str, Arc<dyn Provider>>,
+    door: Arc<Door>,
     rules: Mutex<Rules>,
+    limits: Mutex<Limits>,
+    calls: Calls,
     outbox: Outbox,
     written: Mutex<Kept<Written>>,
     inbox: Inbox,
@@ -94,7 +111,10 @@ impl Sim {
         Ok(Sim {
             providers: provider::all(&accounts),
             accounts: accounts.into_iter().map(|account| (account.integration_id.clone(), account)).collect(),
+            door: Arc::default(),
             rules: Mutex::default(),
+            limits: Mutex::default(),
+            calls: Calls::new(),
             outbox: Outbox::new(stop)?,
             written: Mutex::new(Kept::new(WRITTEN_LIMIT)),
             inbox: Inbox::new(),
@@ -118,9 +138,23 @@ fn router(sim: &Arc<Sim>) -> Router {
         .method_not_allowed_fallback(no_such_call)
         .with_state(Arc::clone(sim));
     for (kind, provider) in &sim.providers {
-        app = app.nest(&format!("/{kind}"), Arc::clone(provider).routes(Arc::clone(sim)));
+        let routes = Arc::clone(provider).routes(Arc::clone(sim));
+        let guarded = routes.layer(from_fn_with_state((Arc::clone(sim), *kind), cut_off));
+        app = app.nest(&format!("/{kind}"), guarded);
     }
     app
+}
+
+/// Where a rule cuts calls off before anybody reads them.
+async fn cut_off(
+    State((sim, kind)): State<(Arc<Sim>, &'static str)>,
+    request: Request,
+    provider: Next,
+) -> Response {
+    if lock(&sim.rules).cuts(kind) {
+        return Wire::Reset.carry(());
+    }
+    provider.run(request).await
 }
 
 async fn no_such_call(uri: Uri) -> impl IntoResponse {

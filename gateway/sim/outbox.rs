@@ -14,11 +14,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Account, Sim, iso,
+    Account, iso,
     kept::Kept,
     lock,
-    provider::{ErrorCode, Fate, Hook, Provider, Report, Signature},
-    rules::{Answer, Plan},
+    provider::{ErrorCode, Hook, Provider, Report, Signature},
 };
 
 /// How many messages are kept, and how many bytes of them.
@@ -96,7 +95,8 @@ impl Sent {
         lock(&self.progress).clone()
     }
 
-    fn reached(&self, report: &Report) {
+    /// It came so far, whoever hears of it.
+    pub(super) fn reached(&self, report: &Report) {
         let mut progress = lock(&self.progress);
         progress.status.clone_from(&report.status);
         progress.error.clone_from(&report.error);
@@ -187,11 +187,13 @@ impl Outbox {
         *lock(&self.pace) = pace;
     }
 
-    fn latency(&self) -> Duration {
+    /// How long a send takes to be answered.
+    pub(super) fn latency(&self) -> Duration {
         Duration::from_millis(lock(&self.pace).latency_ms)
     }
 
-    fn receipt_delay(&self) -> Duration {
+    /// How long each receipt waits.
+    pub(super) fn receipt_delay(&self) -> Duration {
         Duration::from_millis(lock(&self.pace).receipt_delay_ms)
     }
 
@@ -242,7 +244,20 @@ impl Outbox {
         status
     }
 
-    async fn post_until_heard(&self, provider: &dyn Provider, sent: &Sent, report: &Report) {
+    /// Keeps a message taken, with a place among those whose receipts are owed; none when too many are.
+    pub(super) fn keep(&self, sent: &Arc<Sent>) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.owed).try_acquire_owned().ok()?;
+        lock(&self.sent).push(Some(sent.draft.provider_id.clone()), sent.bytes(), Arc::clone(sent));
+        Some(place)
+    }
+
+    /// Does something beside, until stopped.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(task));
+    }
+
+    /// Posts a receipt again and again until the gateway takes it.
+    pub(super) async fn post_until_heard(&self, provider: &dyn Provider, sent: &Sent, report: &Report) {
         let mut wait = FIRST_REPEAT;
         // Signed anew each time, since some providers sign the time.
         while let Some(hook) = provider.receipt(sent, report, Signature::Valid) {
@@ -262,52 +277,5 @@ impl Outbox {
     pub(super) async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-    }
-}
-
-impl Sim {
-    /// Decides what happens to a checked send, does it, and says what its sender is to be told.
-    pub(super) async fn take(self: &Arc<Self>, draft: Draft) -> (Arc<Sent>, Answer) {
-        let sent = Arc::new(Sent::new(draft));
-        let behaviour = lock(&self.rules).decide(&sent.draft.account.integration_id, &sent.draft.to);
-        let Plan { fate, mut answer, hang } = behaviour.plan();
-        let latency = self.outbox.latency();
-        if let Some(fate) = fate
-            && !self.keep(&sent, &fate, latency)
-        {
-            answer = Answer::Throttled { retry_after: None };
-        }
-        tokio::time::sleep(latency.saturating_add(hang)).await;
-        (sent, answer)
-    }
-
-    /// Takes the message before it is answered, as providers do: a caller who hangs up does not undo it.
-    /// Its receipts count from the usual answer, not from one that hangs. False when too many are owed.
-    fn keep(self: &Arc<Self>, sent: &Arc<Sent>, fate: &Fate, latency: Duration) -> bool {
-        let Some(provider) = self.providers.get(sent.draft.account.kind.as_str()) else { return false };
-        let Ok(slot) = Arc::clone(&self.outbox.owed).try_acquire_owned() else { return false };
-        lock(&self.outbox.sent).push(Some(sent.draft.provider_id.clone()), sent.bytes(), Arc::clone(sent));
-        let reports = provider.reports(fate);
-        if !reports.is_empty() {
-            let told = Arc::clone(self).tell(Arc::clone(provider), Arc::clone(sent), reports, latency, slot);
-            self.outbox.tasks.spawn(self.outbox.stop.clone().run_until_cancelled_owned(told));
-        }
-        true
-    }
-
-    async fn tell(
-        self: Arc<Self>,
-        provider: Arc<dyn Provider>,
-        sent: Arc<Sent>,
-        reports: Vec<Report>,
-        latency: Duration,
-        _slot: OwnedSemaphorePermit,
-    ) {
-        tokio::time::sleep(latency).await;
-        for report in &reports {
-            tokio::time::sleep(self.outbox.receipt_delay()).await;
-            sent.reached(report);
-            self.outbox.post_until_heard(&*provider, &sent, report).await;
-        }
     }
 }

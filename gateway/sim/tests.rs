@@ -13,6 +13,8 @@ use url::form_urlencoded;
 
 use super::*;
 
+mod faults;
+
 const SID: &str = "AC00000000000000000000000000000001";
 const TOKEN: &str = "fake-auth-token";
 
@@ -30,7 +32,7 @@ impl Gateway {
         let url = format!("http://{}", listener.local_addr().expect("address"));
         let gateway = Gateway { url, heard: Arc::default(), failures: Arc::default() };
         let app = Router::new().fallback(hear).with_state(gateway.clone());
-        tokio::spawn(server::serve(listener, app, stop.clone()));
+        tokio::spawn(server::serve(listener, app, Arc::default(), stop.clone()));
         gateway
     }
 

@@ -5,10 +5,11 @@
 
 mod batch;
 pub mod embedded;
+mod metered;
 pub mod redis;
 pub mod suite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -16,9 +17,11 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
+pub use metered::Metered;
+
 pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
-use crate::model::{App, Clock, Id, Integration, Job, NewJob, Timestamp, Work};
+use crate::model::{App, Clock, Id, Job, NewJob, Priority, Timestamp, Work};
 
 /// Where everything is kept.
 ///
@@ -44,15 +47,15 @@ pub trait Store: Debug + Send + Sync {
     /// The work queues there are. Fixed for the life of the process.
     fn queues(&self) -> Vec<Queue>;
 
-    /// How many sends of an integration there are: waiting, out, or due later.
-    async fn waiting(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, StoreError>;
-
     /// Takes a queue over: claims made under an older epoch become free again and can no longer be settled.
     async fn lease(&self, queue: Queue) -> Result<Epoch, StoreError>;
 
     /// The groups that have a job to give out, each with the time its earliest one is (or was) due, earliest
     /// first, at most `limit`.
     async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError>;
+
+    /// What waits in a queue. As dear as it has groups, however many jobs they have.
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError>;
 
     /// Gives out up to `limit` due jobs of a group, earliest first: at most one per lane, none from a lane
     /// that has one out. They stay out until settled or until the queue is leased anew.
@@ -84,6 +87,17 @@ pub trait Store: Debug + Send + Sync {
 
     /// Everything in flight is on disk and files are closed.
     async fn close(&self);
+}
+
+/// The jobs of a group in one queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The group.
+    pub group: String,
+    /// How many jobs it has there, those given out included.
+    pub jobs: u64,
+    /// When the earliest that may be given out is, or was, due; none may be when all are out or behind others.
+    pub due: Option<Timestamp>,
 }
 
 /// A document as read.
@@ -207,6 +221,22 @@ impl dyn Store + '_ {
         let found = self.read(app, &keys).await?;
         found.into_iter().map(|stored| stored.map(decode).transpose()).collect()
     }
+
+    /// How many sends of an app wait, are out or are put off, through these integrations.
+    pub async fn queued(&self, app: &Id<App>, integrations: &[&str]) -> Result<u64, StoreError> {
+        let shards = self.queues().len() / usize::from(SLOTS);
+        let shard = shard_of(app, u16::try_from(shards).unwrap_or(u16::MAX));
+        let slots: BTreeSet<u8> = integrations.iter().map(|integration| slot_named(integration)).collect();
+        let mut queued = 0;
+        for slot in slots {
+            let waiting = self.backlog(Queue { shard, slot }).await?;
+            let asked = waiting.iter().filter(|waiting| {
+                Priority::of_group(&waiting.group).is_some_and(|(one, _)| integrations.contains(&one))
+            });
+            queued += asked.map(|waiting| waiting.jobs).sum::<u64>();
+        }
+        Ok(queued)
+    }
 }
 
 fn decode<T: DeserializeOwned>(stored: Stored) -> Result<Versioned<T>, StoreError> {
@@ -224,12 +254,12 @@ pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
 /// announcements by lane, so that a busy webhook spreads over nodes.
 pub fn slot_of(job: &NewJob) -> u8 {
     match job.work {
-        Work::Send { .. } => slot_by(Job::integration(&job.group)),
-        Work::Announce { .. } | Work::Fetch { .. } => slot_by(&job.lane),
+        Work::Send { .. } => slot_named(Job::integration(&job.group)),
+        Work::Announce { .. } | Work::Fetch { .. } => slot_named(&job.lane),
     }
 }
 
-fn slot_by(name: &str) -> u8 {
+fn slot_named(name: &str) -> u8 {
     (stable_hash(name) % u64::from(SLOTS)) as u8
 }
 

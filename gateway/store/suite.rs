@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Batch, Document, Epoch, Expect, Key, Put, Queue, Retry, Settlement, Store, StoreError, Stored};
+use super::{
+    Batch, Document, Epoch, Expect, Key, Put, Queue, Retry, Settlement, Store, StoreError, Stored, Waiting,
+};
 use crate::model::{App, Clock, Id, Job, NewJob, SystemClock, Timestamp, Work};
 
 pub use reopening::{Left, find, leave};
@@ -154,6 +156,14 @@ impl Desk {
     async fn again(&self, job: &Job, due: Timestamp, attempt: u32, keeps_lane: bool) {
         let retry = Retry { due, attempt, keeps_lane };
         self.settle(job, Settlement::Again(retry)).await.expect("it settles");
+    }
+
+    /// What of this app waits, by group.
+    async fn backlog(&self) -> Vec<Waiting> {
+        let mut waiting = self.store.backlog(self.queue).await.expect("the backlog");
+        waiting.retain(|waiting| waiting.group.starts_with(self.app.as_str()));
+        waiting.sort_by(|one, other| one.group.cmp(&other.group));
+        waiting
     }
 
     /// The groups of this app that have work; a shared database has others too.

@@ -8,6 +8,7 @@ pub(crate) mod gateway;
 pub(crate) mod golden;
 pub(crate) mod hostile;
 pub(crate) mod line;
+pub(crate) mod load;
 pub(crate) mod matching;
 pub(crate) mod ports;
 pub(crate) mod process;

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::auth::Caller;
+use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
 use crate::api::{Api, route};
 use crate::core::{CoreError, Link, Thing};
-use crate::model::{Client, Id, Integration, Tenant};
+use crate::model::{Client, Id, Integration, Tenant, User};
 use crate::wire::v1;
 
 use super::UserPath;
@@ -42,6 +44,7 @@ pub(super) async fn link(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
     Named(UserPath { user }): Named<UserPath>,
+    marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<Json<Value>, Problem> {
     let asked = v1::LinkChannel::parse(&body, api.core.now())?;
@@ -57,8 +60,14 @@ pub(super) async fn link(
         None => return Err(Problem::invalid(key, "is required")),
     };
     let link = Link { address, criteria: asked.fields, confirmation: asked.confirmation };
-    let user = api.core.link(route(&tenant, integration, &*channel), &user, link).await?;
-    Ok(Json(json!({ "appUser": v1::app_user(&user) })))
+    api.admission.send(&api.core, &tenant).await?;
+    let once = marked.once(StatusCode::OK, linked);
+    let user = api.core.link(route(&tenant, integration, &*channel), &user, link, once).await?;
+    Ok(Json(linked(&user)))
+}
+
+fn linked(user: &User) -> Value {
+    json!({ "appUser": v1::app_user(user) })
 }
 
 /// The integration named, or the app's first of that type.

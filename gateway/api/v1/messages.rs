@@ -11,9 +11,10 @@ use url::Url;
 
 use crate::api::Api;
 use crate::api::auth::Caller;
+use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Asked, Named};
-use crate::core::{Post, Toward, Window};
+use crate::core::{Post, Posted, Toward, Window};
 use crate::model::{Tenant, Timestamp};
 use crate::wire::v1::{self, MessageDestination};
 
@@ -24,6 +25,7 @@ pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
     Named(UserPath { user }): Named<UserPath>,
+    marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::PostMessage::parse(&body, api.core.now())?;
@@ -37,12 +39,17 @@ pub(super) async fn create(
             MessageDestination::Kind(kind) => Toward::Kind(kind),
         }),
     };
-    let posted = api.core.post(&tenant, &user, post).await?;
-    let answer = json!({
+    api.admission.send(&api.core, &tenant).await?;
+    let once = marked.once(StatusCode::CREATED, shown);
+    let posted = api.core.post(&tenant, &user, post, once).await?;
+    Ok((StatusCode::CREATED, Json(shown(&posted))))
+}
+
+fn shown(posted: &Posted) -> Value {
+    json!({
         "message": v1::message(&posted.message),
         "conversation": v1::conversation(&posted.conversation),
-    });
-    Ok((StatusCode::CREATED, Json(answer)))
+    })
 }
 
 /// Which page is wanted: at most one of the two, in seconds.

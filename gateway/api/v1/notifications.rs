@@ -8,16 +8,19 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::auth::Caller;
+use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::ApiBody;
 use crate::api::{Api, route};
 use crate::core::{CoreError, Notify, Thing};
+use crate::model::{Delivery, Id};
 use crate::wire::v1;
 
 /// `POST /notifications`
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
+    marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::Notification::parse(&body, api.core.now())?;
@@ -32,6 +35,12 @@ pub(super) async fn create(
         not_before: asked.not_before,
         expires_at: asked.expires_at,
     };
-    let id = api.core.notify(route(&tenant, integration, &*channel), notify).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "notification": { "_id": id.as_str() } }))))
+    api.admission.send(&api.core, &tenant).await?;
+    let once = marked.once(StatusCode::CREATED, shown);
+    let id = api.core.notify(route(&tenant, integration, &*channel), notify, once).await?;
+    Ok((StatusCode::CREATED, Json(shown(&id))))
+}
+
+fn shown(id: &Id<Delivery>) -> Value {
+    json!({ "notification": { "_id": id.as_str() } })
 }

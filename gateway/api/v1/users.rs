@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::api::auth::Caller;
+use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
 use crate::core::NewUser;
+use crate::model::User;
 use crate::wire::v1;
 
 use super::UserPath;
@@ -20,6 +22,7 @@ use super::UserPath;
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
+    marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::PreCreate::parse(&body, api.core.now())?;
@@ -31,8 +34,13 @@ pub(super) async fn create(
         signed_up_at: asked.signed_up_at,
         properties: asked.properties,
     };
-    let user = api.core.create_user(&tenant, new).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "appUser": v1::app_user(&user) }))))
+    let once = marked.once(StatusCode::CREATED, shown);
+    let user = api.core.create_user(&tenant, new, once).await?;
+    Ok((StatusCode::CREATED, Json(shown(&user))))
+}
+
+fn shown(user: &User) -> Value {
+    json!({ "appUser": v1::app_user(user) })
 }
 
 /// `GET /appusers/{user}`
@@ -42,5 +50,5 @@ pub(super) async fn read(
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
     let user = api.core.user(&tenant, &user).await?;
-    Ok(Json(json!({ "appUser": v1::app_user(&user) })))
+    Ok(Json(shown(&user)))
 }

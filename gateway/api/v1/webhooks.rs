@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::api::auth::Caller;
+use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
 use crate::model::{Id, Webhook, WebhookVersion};
@@ -26,13 +27,19 @@ pub(super) struct WebhookPath {
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
+    marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let change = change(WebhookFields::parse(&body, api.core.now())?);
     if change.target.is_none() {
         return Err(Problem::invalid("target", "is required"));
     }
-    let webhook = api.settings.create_webhook(&tenant.app.id, WebhookVersion::V1, change).await?;
+    let (once, now) = (marked.once(StatusCode::CREATED, view), api.core.now());
+    let app = &tenant.app.id;
+    let webhook = api
+        .settings
+        .create_webhook(app, WebhookVersion::V1, change, &|batch, webhook| once.enter(batch, now, webhook))
+        .await?;
     Ok((StatusCode::CREATED, shown(&webhook)))
 }
 
@@ -82,6 +89,10 @@ fn change(fields: WebhookFields) -> WebhookChange {
     }
 }
 
+fn view(webhook: &Webhook) -> Value {
+    json!({ "webhook": v1::webhook(webhook) })
+}
+
 fn shown(webhook: &Webhook) -> Json<Value> {
-    Json(json!({ "webhook": v1::webhook(webhook) }))
+    Json(view(webhook))
 }

@@ -13,7 +13,7 @@ use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Path, RawQuery, Request, State},
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use heliograph_connectors::channel::Secret;
@@ -22,9 +22,9 @@ use serde_json::Value;
 use self::answer::Refusal;
 use super::{
     Account, Sim,
+    behaviour::Answer,
     outbox::Sent,
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
-    rules::Answer,
 };
 
 /// What `fail` reports: there is no such mailbox.
@@ -151,13 +151,17 @@ type Answered<T> = Result<T, Refusal>;
 async fn send(State(desk): State<Desk>, Path(domain): Path<String>, request: Request) -> Answered<Response> {
     let mailboxes = desk.enter(&domain, request.headers())?;
     let draft = request::order(request).await?.draft(&mailboxes)?;
-    let (sent, answer) = desk.sim.take(draft).await;
-    match answer {
-        Answer::Accepted => Ok(Json(answer::queued(&sent)).into_response()),
+    let served = desk.sim.take(draft).await;
+    let answer = match served.answer.clone() {
+        Answer::Accepted => Ok(Json(answer::queued(&served.sent))),
         Answer::Refused { status, code } => Err(Refusal::by_rule(status, code.as_ref(), &domain)),
-        Answer::Throttled { retry_after } => Err(Refusal::throttled(&domain, retry_after)),
+        // Mailgun has no limit for one recipient that it would tell apart.
+        Answer::Throttled { retry_after } | Answer::PairLimited { retry_after } => {
+            Err(Refusal::throttled(&domain, retry_after))
+        }
         Answer::Broken { status } => Err(Refusal::broken(status)),
-    }
+    };
+    Ok(served.carry(answer))
 }
 
 async fn show_domain(

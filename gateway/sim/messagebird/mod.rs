@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use bytes::Bytes;
@@ -20,12 +20,16 @@ use heliograph_connectors::channel::Secret;
 use serde_json::Value;
 
 use self::answer::Refusal;
+use self::request::Listing;
 use super::{
     Account, Sim,
+    behaviour::Answer,
     outbox::Sent,
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
-    rules::Answer,
 };
+
+/// Messages on a page when nobody says how many.
+const LISTED: usize = 20;
 
 /// What `fail` reports: nobody has this number.
 const UNKNOWN_SUBSCRIBER: &str = "1";
@@ -87,7 +91,7 @@ impl MessageBird {
 impl Provider for MessageBird {
     fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router {
         Router::new()
-            .route("/messages", post(send))
+            .route("/messages", post(send).get(list_messages))
             .route("/messages/{id}", get(show_message))
             .route("/balance", get(show_balance))
             .fallback(|| async { Refusal::no_such_call() })
@@ -149,13 +153,17 @@ type Answered<T> = Result<T, Refusal>;
 async fn send(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Answered<Response> {
     let lines = desk.enter(&headers)?;
     let draft = request::draft(&headers, &body, &lines, desk.messagebird.new_id(false))?;
-    let (sent, answer) = desk.sim.take(draft).await;
-    match answer {
-        Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&sent))).into_response()),
+    let served = desk.sim.take(draft).await;
+    let answer = match served.answer.clone() {
+        Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&served.sent)))),
         Answer::Refused { status, code } => Err(Refusal::by_rule(status, code)),
-        Answer::Throttled { retry_after } => Err(Refusal::throttled(retry_after)),
+        // MessageBird has no limit for one recipient that it would tell apart.
+        Answer::Throttled { retry_after } | Answer::PairLimited { retry_after } => {
+            Err(Refusal::throttled(retry_after))
+        }
         Answer::Broken { status } => Err(Refusal::broken(status)),
-    }
+    };
+    Ok(served.carry(answer))
 }
 
 async fn show_message(
@@ -169,6 +177,20 @@ async fn show_message(
     };
     let sent = desk.sim.outbox.get(&id).filter(is_theirs);
     Ok(Json(answer::fetched(&*sent.ok_or_else(Refusal::not_found)?)))
+}
+
+async fn list_messages(
+    State(desk): State<Desk>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answered<Json<Value>> {
+    let lines = desk.enter(&headers)?;
+    let listing = Listing::parse(query.as_deref().unwrap_or_default())?;
+    let is_theirs = |sent: &Sent| {
+        lines.iter().any(|line| line.account.integration_id == sent.draft.account.integration_id)
+    };
+    let found = desk.sim.outbox.find(|sent| is_theirs(sent) && listing.wants(sent), 0, LISTED);
+    Ok(Json(answer::listed(&found[..found.len().min(LISTED)])))
 }
 
 async fn show_balance(State(desk): State<Desk>, headers: HeaderMap) -> Answered<Json<Value>> {

@@ -91,7 +91,7 @@ impl Stage {
         let (listener, url) = bind().await;
         let gateway = Gateway { url, heard: Arc::default() };
         let app = Router::new().fallback(hear).with_state(gateway.clone());
-        tokio::spawn(server::serve(listener, app, stop.clone()));
+        tokio::spawn(server::serve(listener, app, Arc::default(), stop.clone()));
         let account = |id: &str, settings: Value| Account {
             kind: "messagebird".into(),
             integration_id: id.into(),

@@ -13,6 +13,7 @@ use axum::{
     Json, Router,
     extract::{Path, Query, State},
     http::{HeaderMap, Method},
+    response::Response,
     routing::{get, post},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -24,18 +25,20 @@ use serde_json::{Value, json};
 use self::profile::{Fields, People};
 use super::{
     Account, Sim,
+    behaviour::Answer,
     kept::Kept,
     lock,
     meta::{self, Refusal},
     outbox::Sent,
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
-    rules::Answer,
 };
 
 /// What `refuse` answers when it names no code: nobody has this id.
 const NO_SUCH_PERSON: &str = "100/2018001";
 /// Too many calls for one page.
 const RATE_LIMIT: i64 = 613;
+/// Of these, too many to one person.
+const ONE_PERSON: i64 = 2_018_338;
 /// Meta's own word for a fault of its own.
 const UNEXPECTED: i64 = 2;
 
@@ -172,18 +175,17 @@ async fn send(
     Path((version, object)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
-) -> Answered {
+) -> Result<Response, Refusal> {
     let page = desk.messenger.enter(&version, &headers)?;
     if object != "me" && object != page.id {
         return Err(Refusal::no_such_object(&Method::POST, &object));
     }
     let order = order::order(&headers, &body)?;
     let provider_id = desk.messenger.new_id(false);
-    let (sent, answer) = desk.sim.take(order.draft(&page.account, &page.id, provider_id)).await;
-    match answer {
-        Answer::Accepted => {
-            Ok(Json(json!({"recipient_id": sent.draft.to, "message_id": sent.draft.provider_id})))
-        }
+    let served = desk.sim.take(order.draft(&page.account, &page.id, provider_id)).await;
+    let draft = &served.sent.draft;
+    let answer = match served.answer.clone() {
+        Answer::Accepted => Ok(Json(json!({"recipient_id": draft.to, "message_id": draft.provider_id}))),
         Answer::Refused { status, code } => {
             let code = code.unwrap_or_else(|| ErrorCode::from(NO_SUCH_PERSON));
             Err(Refusal::by_rule(status, Some(code), 100))
@@ -192,8 +194,13 @@ async fn send(
             let message = "Calls to this api have exceeded the rate limit.";
             Err(Refusal::throttled(RATE_LIMIT, message, retry_after))
         }
+        Answer::PairLimited { retry_after } => {
+            let message = "Too many messages to this person.";
+            Err(Refusal::new(RATE_LIMIT, message).with_subcode(ONE_PERSON).with_retry_after(retry_after))
+        }
         Answer::Broken { status } => Err(Refusal::broken(status, UNEXPECTED)),
-    }
+    };
+    Ok(served.carry(answer))
 }
 
 async fn show(

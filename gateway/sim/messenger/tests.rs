@@ -167,7 +167,7 @@ impl Stage {
             .clone(),
         };
         let app = Router::new().fallback(hear).with_state(gateway.clone());
-        tokio::spawn(crate::sim::server::serve(hooks, app, stop.clone()));
+        tokio::spawn(crate::sim::server::serve(hooks, app, Arc::default(), stop.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let url = format!("http://{}", listener.local_addr().expect("address"));
         tokio::spawn(crate::sim::serve(listener, vec![account], stop.clone()));

@@ -63,6 +63,11 @@ impl Refusal {
         Refusal { retry_after, ..Refusal::of(StatusCode::TOO_MANY_REQUESTS, 20429) }
     }
 
+    /// Too much waits behind the sender. Twilio has no limit for one recipient; this comes nearest.
+    pub(super) fn queue_full(retry_after: Option<String>) -> Refusal {
+        Refusal { retry_after, ..Refusal::coded(21611) }
+    }
+
     /// Twilio's own fault.
     pub(super) fn broken(status: StatusCode) -> Refusal {
         let code = if status == StatusCode::SERVICE_UNAVAILABLE { 20503 } else { 20500 };

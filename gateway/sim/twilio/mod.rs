@@ -10,7 +10,7 @@ use axum::{
     Json, Router,
     extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode, Uri},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use bytes::Bytes;
@@ -20,9 +20,9 @@ use serde_json::Value;
 use self::{answer::Refusal, request::Listing};
 use super::{
     Account, Sim,
+    behaviour::Answer,
     outbox::Sent,
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
-    rules::Answer,
 };
 
 /// What `fail` reports: the handset cannot be reached.
@@ -158,13 +158,15 @@ async fn send(
     let order = request::order(&headers, &body)?;
     let is_mms = !order.media.is_empty();
     let draft = order.draft(lines, desk.twilio.new_id(is_mms))?;
-    let (sent, answer) = desk.sim.take(draft).await;
-    match answer {
-        Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&sid, &sent))).into_response()),
+    let served = desk.sim.take(draft).await;
+    let answer = match served.answer.clone() {
+        Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&sid, &served.sent)))),
         Answer::Refused { status, code } => Err(Refusal::by_rule(status, code)),
         Answer::Throttled { retry_after } => Err(Refusal::throttled(retry_after)),
+        Answer::PairLimited { retry_after } => Err(Refusal::queue_full(retry_after)),
         Answer::Broken { status } => Err(Refusal::broken(status)),
-    }
+    };
+    Ok(served.carry(answer))
 }
 
 async fn show_message(

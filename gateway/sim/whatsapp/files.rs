@@ -1,6 +1,6 @@
 //! The files Meta holds: those the gateway put there, and those people sent. Pure.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use heliograph_connectors::channel::signature::sha256;
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ pub(super) struct Held {
     pub(super) number_id: String,
     pub(super) kind: String,
     pub(super) bytes: Bytes,
+    /// Its time is over: with what its download is answered.
+    pub(super) gone: Option<StatusCode>,
 }
 
 impl Held {
@@ -20,7 +22,8 @@ impl Held {
     pub(super) fn written(number_id: &str, media: &Media) -> Result<Held, String> {
         let (_, bytes) = files::at(&media.url)
             .ok_or_else(|| format!("{} is no file of this simulator (/files/…)", media.url))?;
-        Ok(Held { number_id: number_id.to_owned(), kind: media.kind.clone(), bytes: bytes.into() })
+        let gone = files::name_in(&media.url).and_then(files::gone);
+        Ok(Held { number_id: number_id.to_owned(), kind: media.kind.clone(), bytes: bytes.into(), gone })
     }
 
     /// The hash as Meta writes it.
@@ -87,7 +90,7 @@ pub(super) fn uploaded(number_id: &str, headers: &HeaderMap, body: &Bytes) -> Re
     if bytes.is_empty() || bytes.len() > limit {
         return Err(Refusal::new(131053, "Media upload error").with_details(format!("{} bytes", bytes.len())));
     }
-    Ok(Held { number_id: number_id.to_owned(), kind, bytes })
+    Ok(Held { number_id: number_id.to_owned(), kind, bytes, gone: None })
 }
 
 /// One field of a form.

@@ -26,12 +26,12 @@ use serde_json::{Value, json};
 use self::files::Held;
 use super::{
     Account, Sim,
+    behaviour::Answer,
     kept::Kept,
     lock,
     meta::{self, Refusal},
     outbox::Sent,
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
-    rules::Answer,
 };
 
 /// What `fail` reports and `refuse` answers: the message cannot be delivered to this person.
@@ -209,13 +209,18 @@ async fn send(
     let input = order.input().to_owned();
     let is_template = order.is_template();
     let draft = order.draft(line, desk.whatsapp.new_id(false))?;
-    let (sent, answer) = desk.sim.take(draft).await;
-    match answer {
-        Answer::Accepted => Ok(Json(accepted(&sent, &input, is_template)).into_response()),
+    let served = desk.sim.take(draft).await;
+    let answer = match served.answer.clone() {
+        Answer::Accepted => Ok(Json(accepted(&served.sent, &input, is_template))),
         Answer::Refused { status, code } => Err(Refusal::by_rule(status, code, UNDELIVERABLE)),
         Answer::Throttled { retry_after } => Err(Refusal::throttled(130429, "Rate limit hit", retry_after)),
+        Answer::PairLimited { retry_after } => {
+            Err(Refusal::new(131056, "(Business Account, Consumer Account) pair rate limit hit")
+                .with_retry_after(retry_after))
+        }
         Answer::Broken { status } => Err(Refusal::broken(status, 131000)),
-    }
+    };
+    Ok(served.carry(answer))
 }
 
 /// The 200 of a send.
@@ -297,7 +302,11 @@ async fn download(
     let Some(line) = of_number.iter().find(|line| Some(line.token.as_str()) == token) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    match desk.held(line, &id) {
+    let held = desk.held(line, &id);
+    if let Some(gone) = held.as_ref().and_then(|held| held.gone) {
+        return gone.into_response();
+    }
+    match held {
         Some(held) => ([(header::CONTENT_TYPE, held.kind.clone())], held.bytes.clone()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }

@@ -42,7 +42,7 @@ impl Stage {
         let gateway = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let hook_url = format!("http://{}/hooks/whatsapp/w", gateway.local_addr().expect("address"));
         let app = Router::new().fallback(hear).with_state(Arc::clone(&heard));
-        tokio::spawn(server::serve(gateway, app, stop.clone()));
+        tokio::spawn(server::serve(gateway, app, Arc::default(), stop.clone()));
         let settings = json!({"phoneNumberId": NUMBER, "accessToken": TOKEN, "appSecret": "fake-app-secret",
             "phoneNumber": "+911145550100"});
         let account = Account {

@@ -11,6 +11,7 @@ use super::super::{
 };
 use super::cache::{self, Cached, Written};
 use super::claims::{Claims, Out};
+use super::counts::Changes;
 use super::seen::{Mark, Seen};
 use crate::model::{App, Id, Job, NewJob, Timestamp};
 
@@ -90,6 +91,8 @@ pub(super) struct Effects {
     pub(super) settled: HashMap<Id<Job>, Queue>,
     /// Groups that have another job at the head of a lane.
     pub(super) touched: Vec<(u8, String)>,
+    /// By how many jobs groups grew or shrank.
+    pub(super) counts: Changes,
 }
 
 /// An open transaction.
@@ -271,6 +274,9 @@ impl Transaction<'_> {
             work
         ];
         let is_new = self.connection.prepare_cached(sql)?.execute(values)? > 0;
+        if is_new {
+            *self.effects.counts.entry((slot, job.group.clone())).or_default() += 1;
+        }
         if is_new && is_head {
             self.effects.touched.push((slot, job.group));
         }
@@ -293,7 +299,9 @@ impl Transaction<'_> {
         let connection = self.connection;
         match settlement {
             Settlement::Done => {
-                connection.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([job.as_str()])?;
+                let gone =
+                    connection.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([job.as_str()])?;
+                *self.effects.counts.entry((queue.slot, out.group.clone())).or_default() -= gone as i64;
             }
             Settlement::Again(retry) => {
                 // A lane of its own bears the job's name.

@@ -8,6 +8,7 @@
 mod apply;
 mod cache;
 mod claims;
+mod counts;
 mod reads;
 mod schema;
 mod seen;
@@ -28,8 +29,10 @@ use self::reads::Readers;
 use self::schema::Place;
 use self::upkeep::Upkeep;
 use self::writer::{Bench, Writer};
-use super::{Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally};
-use crate::model::{App, Clock, Id, Integration, Job, NewJob, Timestamp};
+use super::{
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
+};
+use crate::model::{App, Clock, Id, Job, NewJob, Timestamp};
 
 /// The place that is no directory: everything in memory, for tests.
 pub const MEMORY: &str = ":memory:";
@@ -105,11 +108,6 @@ impl Store for Embedded {
         self.look(move |connection| reads::is_queued(connection, id.as_str())).await
     }
 
-    async fn waiting(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, StoreError> {
-        let (app, integration) = (app.clone(), integration.clone());
-        self.look(move |connection| reads::waiting(connection, app.as_str(), integration.as_str())).await
-    }
-
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
@@ -128,6 +126,10 @@ impl Store for Embedded {
 
     async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
         self.writer.ask(move |bench| bench.groups(queue, limit)).await?.map_err(describe)
+    }
+
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError> {
+        self.writer.ask(move |bench| bench.backlog(queue)).await?.map_err(describe)
     }
 
     async fn claim(

@@ -194,15 +194,6 @@ pub(super) fn tally(
 }
 
 /// Whether there is a job of this id.
-/// Sends of an integration: their lanes begin with its id, so that an index counts them.
-pub(super) fn waiting(connection: &Connection, app: &str, integration: &str) -> rusqlite::Result<u64> {
-    let sql = "SELECT count(*) FROM jobs WHERE app = ?1 AND lane > ?2 || '>' AND lane < ?2 || '?'";
-    connection
-        .prepare_cached(sql)?
-        .query_row([app, integration], |row| row.get::<_, i64>(0))
-        .map(i64::unsigned_abs)
-}
-
 pub(super) fn is_queued(connection: &Connection, job: &str) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?;
     statement.exists([job])

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{StoreError, describe, unavailable};
 
 /// One step of the schema each, in order. A step that was released is never edited: add another.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     // `seq` is the rowid, one above the highest there is: the order of commits within a lane, which is all it
     // is used for. `head` marks the first job of its lane. Work stands in the table and not in the index that
     // claims walk. Documents have a rowid so that their bodies lie in the order of writing, away from the keys.
@@ -62,6 +62,16 @@ const MIGRATIONS: [&str; 2] = [
         PRIMARY KEY (app, family, counter)
     ) WITHOUT ROWID;
     CREATE INDEX counters_by_expiry ON counters (expires) WHERE expires IS NOT NULL;
+    ",
+    // How many rows of `jobs` each group has.
+    "
+    CREATE TABLE backlog (
+        slot INTEGER NOT NULL,
+        grp TEXT NOT NULL,
+        jobs INTEGER NOT NULL,
+        PRIMARY KEY (slot, grp)
+    ) WITHOUT ROWID;
+    INSERT INTO backlog SELECT slot, grp, count(*) FROM jobs GROUP BY slot, grp;
     ",
 ];
 

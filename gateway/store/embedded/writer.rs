@@ -1,6 +1,6 @@
 //! The one thread that writes: it takes all that waits, makes it durable in one transaction, and then answers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::{Epoch, Queue, StoreError};
+use super::super::{Epoch, Queue, StoreError, Waiting};
 use super::apply::{Change, Effects, Failure, Transaction};
 use super::cache::Cache;
 use super::claims::{Claims, Row};
+use super::counts::Counts;
 use super::schema::Place;
 use super::seen::Seen;
 use super::{Bells, closed, unavailable};
@@ -100,6 +101,7 @@ impl Writer {
 pub(super) struct Bench {
     connection: Connection,
     claims: Claims,
+    counts: Counts,
     seen: Seen,
     version: u64,
     cache: Arc<Cache>,
@@ -118,8 +120,10 @@ impl Bench {
     ) -> rusqlite::Result<Bench> {
         let connection = place.connect()?;
         let claims = Claims::load(&connection)?;
+        let counts = Counts::load(&connection)?;
         let version = clock.now().millis().unsigned_abs() * VERSIONS_PER_MILLISECOND;
-        Ok(Bench { connection, claims, seen: Seen::default(), version, cache, bells, clock, place })
+        let seen = Seen::default();
+        Ok(Bench { connection, claims, counts, seen, version, cache, bells, clock, place })
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -136,6 +140,16 @@ impl Bench {
         limit: usize,
     ) -> rusqlite::Result<Vec<(String, Timestamp)>> {
         self.claims.groups(&self.connection, queue, limit)
+    }
+
+    pub(super) fn backlog(&mut self, queue: Queue) -> rusqlite::Result<Vec<Waiting>> {
+        let due: HashMap<String, Timestamp> = self.groups(queue, usize::MAX)?.into_iter().collect();
+        let waiting = self.counts.in_slot(queue.slot).map(|(group, jobs)| Waiting {
+            group: group.clone(),
+            jobs,
+            due: due.get(group).copied(),
+        });
+        Ok(waiting.collect())
     }
 
     pub(super) fn claim(
@@ -187,6 +201,7 @@ impl Bench {
             });
         }
         let effects = transaction.effects;
+        self.counts.write(&self.connection, &effects.counts)?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok((outcomes, effects))
     }
@@ -195,6 +210,7 @@ impl Bench {
     fn learn(&mut self, effects: Effects) {
         self.seen.remember(&effects.seen, Instant::now());
         self.cache.learn(effects.written);
+        self.counts.learn(effects.counts);
         let mut rung = HashSet::new();
         // The end of a claim brings work only where it frees a lane or puts the job back, which is in `touched`.
         for (job, queue) in effects.settled {
@@ -222,6 +238,10 @@ impl Bench {
             && let Ok(fresh) = self.place.connect()
         {
             self.connection = fresh;
+        }
+        // What failed may have become durable all the same.
+        if let Ok(counts) = Counts::load(&self.connection) {
+            self.counts = counts;
         }
     }
 }

@@ -86,7 +86,7 @@ local function write_batch(batch)
   for _, new in ipairs(batch.jobs) do
     if redis.call('HEXISTS', new.queue .. 'jobs', new.id) == 0 then
       push_job(new.queue, new.id, new.job)
-      count_job(new.queue, new.job, 1)
+      count_job(new.queue, new.job.group, 1)
     end
   end
   redis.call('SET', KEYS[1], '', 'EX', 60)

@@ -12,7 +12,7 @@
 //! | `{sNN}:qS:lane:LANE` | list | the lane's job ids in the order of their commits; a job that is out stays first |
 //! | `{sNN}:qS:heads:GROUP` | sorted set | the group's lanes with a head to give out, by its due time |
 //! | `{sNN}:qS:ready` | sorted set | the groups with a head to give out, by the earliest due time |
-//! | `{sNN}:qS:waiting` | hash | integration or webhook → how many jobs it has, whatever their state |
+//! | `{sNN}:qS:counts` | hash | how many jobs each group has |
 //! | `{sNN}:qS:out` | hash | ids of the jobs given out → id of the claim |
 //! | `{sNN}:qS:epoch` | integer | the queue's last lease |
 //! | `{s00}:layout` | string | the version of this table and the number of shards, checked at start |

@@ -22,10 +22,10 @@ use self::keys::AppKeys;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::{
-    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, shard_of,
-    slot_by, slot_of,
+    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
+    shard_of, slot_of,
 };
-use crate::model::{App, Id, Integration, Job, NewJob, Timestamp};
+use crate::model::{App, Id, Job, NewJob, Timestamp};
 
 /// The Redis engine.
 #[derive(Debug)]
@@ -167,14 +167,6 @@ impl Store for RedisStore {
         self.link.call(&command).await
     }
 
-    async fn waiting(&self, app: &Id<App>, integration: &Id<Integration>) -> Result<u64, StoreError> {
-        let queue = Queue { shard: shard_of(app, self.shards), slot: slot_by(integration.as_str()) };
-        let mut command = cmd("HGET");
-        command.arg(format!("{}waiting", keys::queue(queue))).arg(integration.as_str());
-        let waiting: Option<i64> = self.link.call(&command).await?;
-        Ok(waiting.unwrap_or(0).max(0).unsigned_abs())
-    }
-
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let shard = shard_of(&batch.app, self.shards);
         let mut call = self.scripts.commit.prepare_invoke();
@@ -206,6 +198,21 @@ impl Store for RedisStore {
         command.arg("LIMIT").arg(0).arg(limit);
         let found: Vec<(String, f64)> = self.link.call(&command).await?;
         Ok(found.into_iter().map(|(group, due)| (group, Timestamp::from_millis(due as i64))).collect())
+    }
+
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError> {
+        let mut command = cmd("HGETALL");
+        command.arg(format!("{}counts", keys::queue(queue)));
+        let counts: Vec<(String, u64)> = self.link.call(&command).await?;
+        let mut command = cmd("ZRANGE");
+        command.arg(format!("{}ready", keys::queue(queue))).arg(0).arg(-1).arg("WITHSCORES");
+        let ready: Vec<(String, f64)> = self.link.call(&command).await?;
+        let due: HashMap<String, f64> = ready.into_iter().collect();
+        let waiting = counts.into_iter().map(|(group, jobs)| {
+            let due = due.get(&group).map(|due| Timestamp::from_millis(*due as i64));
+            Waiting { group, jobs, due }
+        });
+        Ok(waiting.collect())
     }
 
     async fn claim(

@@ -9,6 +9,13 @@ local function save_job(q, id, job)
   redis.call('HSET', q .. 'jobs', id, cmsgpack.pack(job))
 end
 
+-- A group without jobs has no count.
+local function count_job(q, group, by)
+  if redis.call('HINCRBY', q .. 'counts', group, by) <= 0 then
+    redis.call('HDEL', q .. 'counts', group)
+  end
+end
+
 -- A group stands in `ready` by its earliest head, and not at all when it has none to give out.
 local function rank_group(q, group)
   local first = redis.call('ZRANGE', q .. 'heads:' .. group, 0, 0, 'WITHSCORES')
@@ -27,14 +34,6 @@ local function offer_lane(q, lane)
   redis.call('ZADD', q .. 'heads:' .. job.group, job.due, lane)
   rank_group(q, job.group)
   return true
-end
-
--- How many jobs there are of an integration (or whatever the group begins with), in whatever state.
-local function count_job(q, job, delta)
-  local whose = job.group:match('^[^>]*')
-  if redis.call('HINCRBY', q .. 'waiting', whose, delta) < 1 then
-    redis.call('HDEL', q .. 'waiting', whose)
-  end
 end
 
 -- Puts a job at the end of its lane; the lane has a new head only if it was empty.

@@ -16,7 +16,7 @@ local lane = job.lane
 redis.call('HDEL', q .. 'out', id)
 if outcome == 'done' then
   redis.call('HDEL', q .. 'jobs', id)
-  count_job(q, job, -1)
+  count_job(q, job.group, -1)
 else
   job.due, job.attempt = due, attempt
   save_job(q, id, job)

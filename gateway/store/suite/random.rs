@@ -301,6 +301,12 @@ impl Model {
                 .collect();
             groups.sort();
             groups.dedup();
+            let waiting = |group: &&String| Waiting {
+                group: (*group).clone(),
+                jobs: self.jobs.iter().filter(|held| held.job.group == **group).count() as u64,
+                due: self.free(group).first().map(|held| held.job.due),
+            };
+            assert_eq!(desk.backlog().await, groups.iter().map(waiting).collect::<Vec<_>>(), "{when}");
             let mut expected: Vec<_> = groups
                 .into_iter()
                 .filter_map(|group| Some((group.clone(), self.free(group).first()?.job.due)))
@@ -327,6 +333,7 @@ impl Model {
         }
         for desk in self.desks.values() {
             assert_eq!(desk.groups().await, []);
+            assert_eq!(desk.backlog().await, []);
         }
     }
 }

@@ -53,6 +53,9 @@ pub async fn find(store: Arc<dyn Store>, left: Left) {
     assert_eq!(tally.counts.into_iter().collect::<Vec<_>>(), [("a".to_owned(), 3)]);
     let [first, behind, retried] = &left.jobs[..] else { panic!("three jobs were left") };
     let desk = t.lease(first).await;
+    let waiting = Waiting { group: first.group.clone(), jobs: 3, due: Some(first.due) };
+    assert_eq!(desk.backlog().await, [waiting]);
+    assert_eq!(t.store.queued(&t.app, &[&first.group]).await.expect("a count"), 3);
     assert_eq!(desk.groups().await, [(first.group.clone(), first.due)]);
     let out = desk.claim(&first.group, shifted(now(), 60_000)).await;
     let found: Vec<_> = out.iter().map(|job| (&job.id, job.attempt, &job.work)).collect();

@@ -1,0 +1,149 @@
+//! Requests that have their effect once, however often they are made.
+//!
+//! The mark of an `Idempotency-Key` is committed in the batch of the effect: there is no moment at which one is
+//! durable without the other, so nothing is left open by a process that dies, and nothing is done twice.
+
+use std::time::Duration;
+
+use heliograph_connectors::channel::signature::sha256;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::{App, Id, Timestamp};
+use crate::store::{Batch, Expect, Record};
+
+use super::{Core, CoreError};
+
+/// How long a key is remembered.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest answer that is kept, in bytes: more than a message of the largest default body is answered with.
+const ANSWER_MAX: usize = 256 * 1024;
+
+/// A caller's key for one request, and what the request said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    id: String,
+    digest: String,
+}
+
+/// What a request that carries a mark leaves behind: how it is answered, for whoever asks again.
+#[derive(Debug)]
+pub struct Once<'a, T> {
+    /// The mark; without one nothing is remembered.
+    pub mark: Option<&'a Mark>,
+    /// The status of the answer.
+    pub status: u16,
+    /// The answer's body.
+    pub answer: fn(&T) -> Value,
+}
+
+/// What is known of a mark that was seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Earlier {
+    /// The same request, and how it was answered.
+    Answered {
+        /// The status.
+        status: u16,
+        /// The body, as it was.
+        body: String,
+    },
+    /// The same request; its answer was too long to be kept.
+    TooLong,
+    /// Another request had this key.
+    Another,
+}
+
+/// A mark as it is kept: of the request only a digest.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    id: String,
+    digest: String,
+    status: u16,
+    answer: Option<String>,
+}
+
+impl Record for Kept {
+    const KIND: &'static str = "once";
+
+    fn record_id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Mark {
+    /// The mark of a request: keys of different callers and for different paths never meet.
+    pub fn new(caller: &str, path: &str, key: &str, body: &[u8]) -> Mark {
+        let named = format!("{caller}\n{path}\n{key}");
+        Mark { id: hex::encode(sha256(named.as_bytes())), digest: hex::encode(sha256(body)) }
+    }
+
+    /// Under what it is kept.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl<T> Once<'_, T> {
+    /// Adds the mark, with the answer to what was done, to the batch that does it.
+    pub fn enter(&self, batch: &mut Batch, now: Timestamp, done: &T) {
+        let Some(mark) = self.mark else { return };
+        let answer = (self.answer)(done).to_string();
+        let answer = (answer.len() <= ANSWER_MAX).then_some(answer);
+        let kept = Kept { id: mark.id.clone(), digest: mark.digest.clone(), status: self.status, answer };
+        batch.put(Kept::KIND, mark.id.clone(), &kept, Expect::Absent, Some(now + KEPT));
+    }
+}
+
+impl Core {
+    /// What became of a request with this mark, if it was done before.
+    pub async fn earlier(&self, app: &Id<App>, mark: &Mark) -> Result<Option<Earlier>, CoreError> {
+        let found = self.store.load::<Kept>(app, &mark.id).await?;
+        Ok(found.map(|found| compare(mark, found.value)))
+    }
+}
+
+fn compare(mark: &Mark, kept: Kept) -> Earlier {
+    if kept.digest != mark.digest {
+        return Earlier::Another;
+    }
+    match kept.answer {
+        Some(body) => Earlier::Answered { status: kept.status, body },
+        None => Earlier::TooLong,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Document;
+
+    fn kept(mark: &Mark, answer: fn(&()) -> Value) -> Kept {
+        let mut batch = Batch::new(&Id::new("app"));
+        let once = Once { mark: Some(mark), status: 201, answer };
+        once.enter(&mut batch, Timestamp::from_millis(0), &());
+        let Some(Document::Put(put)) = batch.documents.pop() else { panic!("a document is written") };
+        assert_eq!(put.expires, Some(Timestamp::from_millis(24 * 60 * 60 * 1000)));
+        serde_json::from_slice(&put.body).expect("a mark")
+    }
+
+    #[test]
+    fn a_mark_is_the_callers_the_paths_and_the_keys() {
+        let mark = |caller, path, key| Mark::new(caller, path, key, b"").id;
+        let all = [mark("a", "/b", "c"), mark("a", "/bc", ""), mark("", "a/b", "c"), mark("a", "/b", "d")];
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[at + 1..].contains(one));
+        }
+    }
+
+    #[test]
+    fn the_same_request_is_answered_and_another_is_told_apart() {
+        let mark = Mark::new("app", "/notifications", "key", b"{}");
+        let answered = Earlier::Answered { status: 201, body: "1".into() };
+        assert_eq!(compare(&mark, kept(&mark, |()| Value::from(1))), answered);
+        let other = Mark::new("app", "/notifications", "key", b"{ }");
+        assert_eq!(compare(&other, kept(&mark, |()| Value::from(1))), Earlier::Another);
+        let long: fn(&()) -> Value = |()| Value::from("x".repeat(ANSWER_MAX));
+        assert_eq!(compare(&mark, kept(&mark, long)), Earlier::TooLong);
+    }
+}

@@ -1,0 +1,119 @@
+//! A store whose commits are timed and whose failures are counted.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use crate::metrics::Metrics;
+use crate::model::{App, Id, Job, NewJob, Timestamp};
+
+use super::{
+    Batch, Cut, Epoch, Key, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally, Waiting,
+};
+
+/// A store, and what counts its calls.
+#[derive(Debug)]
+pub struct Metered {
+    inner: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+}
+
+impl Metered {
+    /// The same store, counted.
+    pub fn new(inner: Arc<dyn Store>, metrics: Arc<Metrics>) -> Metered {
+        Metered { inner, metrics }
+    }
+
+    fn counted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &result {
+            Err(StoreError::Unavailable(_)) => self.metrics.store_error("unavailable"),
+            Err(StoreError::Corrupt(_)) => self.metrics.store_error("corrupt"),
+            Ok(_) | Err(StoreError::Conflict(_) | StoreError::Lost) => {}
+        }
+        result
+    }
+
+    fn committed(&self, began: Instant, result: Result<(), StoreError>) -> Result<(), StoreError> {
+        if result.is_ok() {
+            self.metrics.commit(began.elapsed());
+        }
+        self.counted(result)
+    }
+}
+
+#[async_trait]
+impl Store for Metered {
+    async fn read(&self, app: &Id<App>, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreError> {
+        self.counted(self.inner.read(app, keys).await)
+    }
+
+    async fn page(&self, app: &Id<App>, list: &str, cut: Cut) -> Result<Vec<ListEntry>, StoreError> {
+        self.counted(self.inner.page(app, list, cut).await)
+    }
+
+    async fn tally(&self, app: &Id<App>, family: &str, lists: &[String]) -> Result<Tally, StoreError> {
+        self.counted(self.inner.tally(app, family, lists).await)
+    }
+
+    async fn is_queued(&self, app: &Id<App>, job: &NewJob) -> Result<bool, StoreError> {
+        self.counted(self.inner.is_queued(app, job).await)
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let began = Instant::now();
+        self.committed(began, self.inner.commit(batch).await)
+    }
+
+    fn queues(&self) -> Vec<Queue> {
+        self.inner.queues()
+    }
+
+    async fn lease(&self, queue: Queue) -> Result<Epoch, StoreError> {
+        self.counted(self.inner.lease(queue).await)
+    }
+
+    async fn groups(&self, queue: Queue, limit: usize) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.counted(self.inner.groups(queue, limit).await)
+    }
+
+    async fn backlog(&self, queue: Queue) -> Result<Vec<Waiting>, StoreError> {
+        self.counted(self.inner.backlog(queue).await)
+    }
+
+    async fn claim(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        group: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        self.counted(self.inner.claim(queue, epoch, group, now, limit).await)
+    }
+
+    async fn settle(
+        &self,
+        queue: Queue,
+        epoch: Epoch,
+        job: &Job,
+        settlement: Settlement,
+        batch: Batch,
+    ) -> Result<(), StoreError> {
+        let began = Instant::now();
+        self.committed(began, self.inner.settle(queue, epoch, job, settlement, batch).await)
+    }
+
+    fn bell(&self, queue: Queue) -> Arc<Notify> {
+        self.inner.bell(queue)
+    }
+
+    async fn healthy(&self) -> Result<(), StoreError> {
+        self.counted(self.inner.healthy().await)
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
