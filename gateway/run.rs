@@ -267,6 +267,7 @@ fn set_to_work(outbox: &Arc<Outbox>, store: &Arc<dyn Store>, tasks: &mut JoinSet
     }
     tasks.spawn(outbox.clone().report());
     tasks.spawn(outbox.clone().watch());
+    tasks.spawn(outbox.clone().gauge());
 }
 
 fn addresses(api: String, admin: String, sim: Option<&(TcpListener, String)>) -> Addresses {

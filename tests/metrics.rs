@@ -30,6 +30,11 @@ fn sample(page: &str, name: &str) -> Option<f64> {
     Some(line.parse().expect("a number"))
 }
 
+/// A sample's name with its labels, the integration's first.
+fn of_integration(name: &str, more: &str) -> String {
+    format!(r#"{name}{{integration="{TWILIO}"{more}}}"#)
+}
+
 /// A gateway that a bit of everything happened to, and its page.
 async fn lively(engine: Engine) -> (Rig, String) {
     let rig = Rig::start(engine).await;
@@ -45,7 +50,9 @@ async fn lively(engine: Engine) -> (Rig, String) {
     let page = eventually("three announcements counted", async || {
         let page = page(&rig).await;
         let taken = sample(&page, r#"heliograph_announcements_total{outcome="taken"}"#);
-        (taken >= Some(3.0)).then_some(page)
+        // Levels are looked at every few seconds.
+        let waits = sample(&page, &of_integration("heliograph_rate", ""));
+        (taken >= Some(3.0) && waits.is_some()).then_some(page)
     })
     .await;
     (rig, page)
@@ -64,6 +71,10 @@ async fn what_happens_is_counted(engine: Engine) {
         (r#"heliograph_hook_events_total{channel="twilio",event="receipt"}"#, 1.0),
         (r#"heliograph_hooks_refused_total{channel="twilio",reason="forged"}"#, 1.0),
         (r#"heliograph_requests_total{method="GET",route="none",status="404"}"#, 1.0),
+        (&of_integration("heliograph_messages_total", r#",became="accepted""#), 1.0),
+        (&of_integration("heliograph_messages_total", r#",became="delivered""#), 1.0),
+        (&of_integration("heliograph_rate_set", ""), 1.0),
+        (&of_integration("heliograph_breaker", ""), 0.0),
         ("heliograph_announcement_lag_seconds_count", 3.0),
         ("heliograph_store_commit_seconds_count", 3.0),
         ("process_resident_memory_bytes", 1_000_000.0),
@@ -81,7 +92,8 @@ async fn every_metric_is_explained(engine: Engine) {
     });
     let declared: BTreeSet<String> = declared.collect();
     let table = include_str!("../gateway/metrics/README.md");
-    let explained = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    let explained: BTreeSet<String> = explained.map(str::to_owned).collect();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let names = rows.flat_map(|row| row.split('`').filter(|name| name.contains('_')));
+    let explained: BTreeSet<String> = names.map(str::to_owned).collect();
     assert_eq!(declared, explained);
 }

@@ -62,7 +62,7 @@ impl Record for DeadLetter {
 }
 
 /// The list of an app's dead letters, by the time they were given up.
-const DEAD_LETTERS: &str = "deadletters";
+pub(super) const DEAD_LETTERS: &str = "deadletters";
 
 /// Which dead letters are meant.
 #[derive(Debug, Clone, Default)]

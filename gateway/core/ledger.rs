@@ -10,9 +10,6 @@ use crate::store::{Batch, Cut, Expect, ListEntry, Record, Tally, Versioned};
 
 use super::{Core, CoreError};
 
-/// The family of the totals: a counter per integration and column.
-pub(super) const LEDGER: &str = "ledger";
-
 /// The list of deliveries whose outcome is not known, by the time since when.
 pub(super) const UNKNOWN: &str = "unknown";
 
@@ -115,7 +112,7 @@ impl Core {
     fn book(&self, now: Timestamp, delivery: &mut Delivery, batch: &mut Batch) {
         let before = delivery.booked.clone();
         for (total, delta) in delivery.book() {
-            batch.add(LEDGER, format!("{}:{}", delivery.integration, total.word()), delta);
+            batch.add(Total::FAMILY, total.counter(&delivery.integration), delta);
         }
         let was_pending = before.standing == Some(Standing::Pending);
         let is_pending = delivery.standing() == Standing::Pending;
@@ -136,20 +133,21 @@ impl Core {
     /// What the deliveries of each integration of an app came to, those that were taken away since included.
     pub async fn audit(&self, tenant: &Tenant) -> Result<BTreeMap<Id<Integration>, Account>, CoreError> {
         let app = &tenant.app.id;
-        let counted = self.store.tally(app, LEDGER, &[]).await?.counts;
+        let counted = self.store.tally(app, Total::FAMILY, &[]).await?.counts;
         let mut integrations: BTreeSet<Id<Integration>> =
             tenant.integrations.iter().map(|integration| integration.id.clone()).collect();
-        integrations.extend(counted.keys().filter_map(|counter| Some(Id::new(counter.split_once(':')?.0))));
+        integrations
+            .extend(counted.keys().filter_map(|counter| Some(Id::new(Total::of_counter(counter)?.0))));
         let integrations: Vec<Id<Integration>> = integrations.into_iter().collect();
         let lists: Vec<String> = integrations.iter().map(watched).collect();
-        let mut before = self.store.tally(app, LEDGER, &lists).await?;
+        let mut before = self.store.tally(app, Total::FAMILY, &lists).await?;
         let mut tries = 1;
         loop {
             let mut seen = Vec::new();
             for list in &lists {
                 seen.push(self.pending(app, list).await?);
             }
-            let after = self.store.tally(app, LEDGER, &lists).await?;
+            let after = self.store.tally(app, Total::FAMILY, &lists).await?;
             let is_quiet = after == before;
             let lengths = seen.iter().map(|(pending, strays)| pending.sum() + strays);
             let is_whole = lengths.eq(after.lengths.iter().map(|length| *length as i64));
@@ -312,9 +310,9 @@ mod tests {
             assert_eq!((whole.accepted, whole.pending.queued), (count as i64, count as i64));
             assert!(whole.is_balanced());
             let (list, ledger) = (scene.list(), format!("{}:accepted", scene.tenant.integrations[0].id));
-            scene.tamper(|batch| batch.add(LEDGER, &*ledger, 1)).await;
+            scene.tamper(|batch| batch.add(Total::FAMILY, &*ledger, 1)).await;
             assert!(!scene.account().await.is_balanced(), "one more was accepted than there are");
-            scene.tamper(|batch| batch.add(LEDGER, &*ledger, -1)).await;
+            scene.tamper(|batch| batch.add(Total::FAMILY, &*ledger, -1)).await;
             scene.tamper(|batch| batch.remove(&*list, id.as_str())).await;
             assert!(!scene.account().await.is_balanced(), "one is not watched");
             scene.tamper(|batch| batch.append(&*list, 5, id.as_str())).await;

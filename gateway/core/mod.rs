@@ -37,7 +37,7 @@ pub use link::Link;
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
-pub use unknown::Decision;
+pub use unknown::{Decision, Kept};
 pub use watch::{DueLooks, Overdue};
 
 use heliograph_connectors::channel::Channel;

@@ -5,10 +5,12 @@ use std::time::Duration;
 use heliograph_connectors::channel::{Accepted, Attempt, ChannelError, Code, Destination, Fate, Verdict};
 
 use crate::model::{
-    Delivery, Doubt, Id, Integration, Message, Moment, NewJob, OnUnknown, Purpose, State, Tenant, Timestamp,
+    App, Delivery, Doubt, Id, Integration, Message, Moment, NewJob, OnUnknown, Purpose, State, Tenant,
+    Timestamp, Total,
 };
 use crate::store::{Batch, Cut, Retry, Settlement, Versioned};
 
+use super::dead_letters::DEAD_LETTERS;
 use super::ledger::UNKNOWN;
 use super::records::messages_of;
 use super::send::{LOOK_AGAIN, error};
@@ -45,7 +47,24 @@ pub enum Decision {
     Fail,
 }
 
+/// What is kept of an app until an operator, or time, decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Announcements that were given up.
+    pub dead_letters: usize,
+    /// Sends whose outcome is not known.
+    pub unknown: usize,
+}
+
 impl Core {
+    /// How much an operator may want to look at.
+    pub async fn kept_for_operators(&self, app: &Id<App>) -> Result<Kept, CoreError> {
+        let lists = [DEAD_LETTERS.to_owned(), UNKNOWN.to_owned()];
+        let lengths = self.store.tally(app, Total::FAMILY, &lists).await?.lengths;
+        let length = |at: usize| lengths.get(at).copied().unwrap_or(0);
+        Ok(Kept { dead_letters: length(0), unknown: length(1) })
+    }
+
     /// Why a delivery is not to be sent now: it is over, or its last call's outcome is not known yet.
     pub(super) async fn hold(
         &self,

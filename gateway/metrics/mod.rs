@@ -1,8 +1,10 @@
 //! What the gateway counts about itself, for Prometheus. What each number means and the alert to set on it stands in
 //! `README.md` beside this file; a story holds the two to each other.
 
+mod levels;
 mod process;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -10,6 +12,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+pub use levels::{Level, Reading};
+
+use levels::Levels;
 
 /// The media type of what [`Metrics::page`] gives.
 pub const PAGE_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -39,6 +45,8 @@ pub struct Metrics {
     announcement_lag: Histogram,
     commit_time: Histogram,
     store_errors: Counters<1>,
+    messages: Counters<2>,
+    levels: Arc<Levels>,
 }
 
 /// How a call to a provider ended.
@@ -84,6 +92,8 @@ impl Default for Metrics {
             announcement_lag: slow(),
             commit_time: quick(),
             store_errors: Family::default(),
+            messages: Family::default(),
+            levels: Arc::default(),
         };
         metrics.register();
         metrics.begin_at_zero();
@@ -111,6 +121,9 @@ impl Metrics {
         registry.register_with_unit("announcement_lag", help, Unit::Seconds, self.announcement_lag.clone());
         let help = "A commit or settlement, until it is durable";
         registry.register_with_unit("store_commit", help, Unit::Seconds, self.commit_time.clone());
+        let help = "Messages by what became of them";
+        registry.register("messages", help, self.messages.clone());
+        registry.register_collector(Box::new(self.levels.clone()));
         registry.register("store_errors", "Calls that the store could not answer", self.store_errors.clone());
     }
 
@@ -170,6 +183,17 @@ impl Metrics {
     /// The store made something durable.
     pub fn commit(&self, took: Duration) {
         self.commit_time.observe(took.as_secs_f64());
+    }
+
+    /// So many messages of an integration were `accepted`, `delivered`, `failed`, …, as the ledger has it.
+    pub fn messages(&self, integration: &str, became: &str, count: u64) {
+        let labels = [("integration", integration.to_owned()), ("became", became.to_owned())];
+        self.messages.get_or_create(&labels).inc_by(count);
+    }
+
+    /// What was just looked at.
+    pub fn levels(&self, readings: Vec<Reading>) {
+        self.levels.read(readings);
     }
 
     /// The store could not answer: it is `unavailable`, or what it holds is `corrupt`.

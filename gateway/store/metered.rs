@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::metrics::Metrics;
-use crate::model::{App, Id, Job, NewJob, Timestamp};
+use crate::model::{App, Id, Job, NewJob, Timestamp, Total};
 
 use super::{
     Batch, Cut, Epoch, Key, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally, Waiting,
@@ -35,11 +35,32 @@ impl Metered {
         result
     }
 
-    fn committed(&self, began: Instant, result: Result<(), StoreError>) -> Result<(), StoreError> {
+    fn committed(
+        &self,
+        began: Instant,
+        booked: &Booked,
+        result: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         if result.is_ok() {
             self.metrics.commit(began.elapsed());
+            for (counter, delta) in &booked.0 {
+                let Some((integration, total)) = Total::of_counter(counter) else { continue };
+                self.metrics.messages(integration, total, *delta);
+            }
         }
         self.counted(result)
+    }
+}
+
+/// What a batch adds to the totals of the ledger. (What it takes away was counted when it was added.)
+struct Booked(Vec<(String, u64)>);
+
+impl Booked {
+    fn of(batch: &Batch) -> Booked {
+        let counts = batch.counts.iter().filter(|count| count.family == Total::FAMILY);
+        let added =
+            counts.filter_map(|count| Some((count.counter.clone(), u64::try_from(count.delta).ok()?)));
+        Booked(added.collect())
     }
 }
 
@@ -62,8 +83,8 @@ impl Store for Metered {
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        let began = Instant::now();
-        self.committed(began, self.inner.commit(batch).await)
+        let (began, ledger) = (Instant::now(), Booked::of(&batch));
+        self.committed(began, &ledger, self.inner.commit(batch).await)
     }
 
     fn queues(&self) -> Vec<Queue> {
@@ -101,8 +122,8 @@ impl Store for Metered {
         settlement: Settlement,
         batch: Batch,
     ) -> Result<(), StoreError> {
-        let began = Instant::now();
-        self.committed(began, self.inner.settle(queue, epoch, job, settlement, batch).await)
+        let (began, ledger) = (Instant::now(), Booked::of(&batch));
+        self.committed(began, &ledger, self.inner.settle(queue, epoch, job, settlement, batch).await)
     }
 
     fn bell(&self, queue: Queue) -> Arc<Notify> {

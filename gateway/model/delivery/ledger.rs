@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::{Id, Integration};
 use super::{Delivery, State};
 
 /// Where a delivery stands in the ledger.
@@ -37,6 +38,19 @@ pub enum Total {
 }
 
 impl Total {
+    /// The family of the totals: a counter per integration and column.
+    pub const FAMILY: &str = "ledger";
+
+    /// The counter of an integration's total.
+    pub fn counter(self, integration: &Id<Integration>) -> String {
+        format!("{integration}:{}", self.word())
+    }
+
+    /// The integration and the word of a counter of the family.
+    pub fn of_counter(counter: &str) -> Option<(&str, &str)> {
+        counter.split_once(':')
+    }
+
     /// The word in the admin API.
     pub fn word(self) -> &'static str {
         match self {
