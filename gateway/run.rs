@@ -22,11 +22,15 @@ use crate::core::Core;
 #[cfg(feature = "sim")]
 use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
+use crate::outbox::Outbox;
 use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
 use crate::store::Store;
 use crate::{cli, server, wire};
-use parts::{body_limits, open_media, open_store, outbox, policy, public_url, use_simulator, warn_of_unused};
+use parts::{
+    body_limits, open_media, open_settings, open_store, outbox, policy, public_url, use_simulator,
+    warn_of_unused,
+};
 
 /// How often the configuration file is looked at for changes.
 const FILE_WATCH: Duration = Duration::from_secs(2);
@@ -138,9 +142,7 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::default();
         let store = open_store(&config, &clock, &metrics).await?;
-        let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
-        let settings = Settings::open(store.clone(), clock.clone(), declared).await;
-        let settings = Arc::new(settings.map_err(|error| error.to_string())?);
+        let settings = open_settings(&config, &clock, &store).await?;
         let sim_url = sim.as_ref().map(|(_, url)| url.clone());
         let addresses = Addresses { api: api_url, admin: admin_url, sim: sim_url };
         let public_url = public_url(&config, &addresses.api)?;
@@ -160,10 +162,7 @@ impl Gateway {
         }
         let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &stop)?;
         let outbox = Arc::new(outbox.recorded_by(recorder.clone()));
-        for queue in store.queues() {
-            tasks.spawn(outbox.clone().work(queue));
-        }
-        tasks.spawn(outbox.clone().watch());
+        set_to_work(&outbox, &store, &mut tasks);
         let is_ready = ready.clone();
         let api = Arc::new(Api {
             core,
@@ -263,6 +262,15 @@ impl Gateway {
         }
         self.store.close().await;
     }
+}
+
+/// Starts everything that the outbox does by itself.
+fn set_to_work(outbox: &Arc<Outbox>, store: &Arc<dyn Store>, tasks: &mut JoinSet<()>) {
+    for queue in store.queues() {
+        tasks.spawn(outbox.clone().work(queue));
+    }
+    tasks.spawn(outbox.clone().report());
+    tasks.spawn(outbox.clone().watch());
 }
 
 /// Waits for a task that panicked. One that ends in peace is no failure.

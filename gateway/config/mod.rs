@@ -100,6 +100,8 @@ pub struct StoreChoice {
 pub struct Webhooks {
     /// The waits before each further attempt.
     pub schedule: Vec<Duration>,
+    /// Answers after which there is none.
+    pub finals: &'static [u16],
     /// How long an attempt may take.
     pub timeout: Duration,
     /// Whether an event in retry holds back later ones of its conversation.
@@ -149,6 +151,12 @@ const DURABLE: [&str; 9] = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", 
 
 /// Sends of one app that may wait, when nothing else is said.
 const BACKLOG: u64 = 1_000_000;
+
+/// Answers after which Sunshine does not try again (v1.1 reference, retry policy).
+const SUNSHINE_FINALS: &[u16] = &[400, 401, 403, 404, 406];
+
+/// Standard Webhooks goes on unless the receiver says that it is gone: the others may be a deployment in progress.
+const DURABLE_FINALS: &[u16] = &[410];
 
 /// What the rest of the gateway knows, for checking what the file names.
 #[derive(Debug, Clone, Copy)]
@@ -329,7 +337,9 @@ fn read_egress(mut egress: Section<'_>, problems: &mut Vec<Problem>) -> Vec<IpNe
 
 fn read_webhooks(mut webhooks: Section<'_>, problems: &mut Vec<Problem>) -> Webhooks {
     let named = |waits: &[&str]| waits.iter().filter_map(|wait| values::duration(wait)).collect::<Vec<_>>();
-    let schedule = match webhooks.value("schedule") {
+    let schedule_given = webhooks.value("schedule");
+    let is_durable = matches!(&schedule_given, Some(toml::Value::String(name)) if name == "durable");
+    let schedule = match schedule_given {
         None => named(&SUNSHINE),
         Some(toml::Value::String(name)) if name == "sunshine" => named(&SUNSHINE),
         Some(toml::Value::String(name)) if name == "durable" => named(&DURABLE),
@@ -343,7 +353,8 @@ fn read_webhooks(mut webhooks: Section<'_>, problems: &mut Vec<Problem>) -> Webh
     let strict =
         webhooks.word("ordering", &[("relaxed", false), ("strict", true)], problems).unwrap_or(false);
     webhooks.finish(problems);
-    Webhooks { schedule, timeout, strict }
+    let finals = if is_durable { DURABLE_FINALS } else { SUNSHINE_FINALS };
+    Webhooks { schedule, finals, timeout, strict }
 }
 
 fn read_send(mut send: Section<'_>, problems: &mut Vec<Problem>) -> Send {

@@ -263,12 +263,18 @@ mod tests {
                 on_unknown: Default::default(),
                 ignore_opt_out: false,
                 user_receipts: None,
+                paused: false,
             };
             let public = Url::parse("https://hub.example.org").expect("a URL");
             let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
             let channels = Channels::new(Registry::builtin(), provider, public);
             let channel = channels.build(&integration).expect("a channel");
-            let app = App { id: integration.app.clone(), name: "Demo".into(), settings: Default::default() };
+            let app = App {
+                id: integration.app.clone(),
+                name: "Demo".into(),
+                settings: Default::default(),
+                limits: Default::default(),
+            };
             let tenant = Tenant { app, integrations: vec![integration], webhooks: Vec::new() };
             let clock = Arc::new(SystemClock);
             let store: Arc<dyn Store> = Arc::new(Embedded::open(MEMORY, clock.clone()).expect("a store"));
@@ -286,6 +292,9 @@ mod tests {
                 destination: "+15145550181".into(),
                 author: Author::business(),
                 body: Body::Content(Content::text("counted")),
+                priority: Default::default(),
+                not_before: None,
+                expires_at: None,
             };
             let once = Once { mark: None, status: 201, answer: |_| json!(null) };
             self.core.notify(self.route(), notify, once).await.expect("it is accepted")

@@ -10,6 +10,7 @@ mod history;
 mod identify;
 mod ingest;
 mod ledger;
+mod limited;
 mod link;
 mod media;
 mod notify;
@@ -25,11 +26,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use announce::{Announced, Attempt};
 pub use converse::{Post, Posted, Toward};
-pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters};
+pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};
 pub use identify::NewUser;
 pub use ledger::{Account, Pending};
+pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
 pub use link::Link;
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
@@ -93,6 +96,25 @@ pub struct Policy {
     pub links_expire_after: Duration,
     /// The address under which others reach the gateway, without a trailing slash.
     pub public_base: String,
+}
+
+#[cfg(test)]
+impl Policy {
+    /// Everything takes this long.
+    pub(crate) fn lasting(time: Duration) -> Policy {
+        Policy {
+            retry: Vec::new(),
+            expires_after: time,
+            reconcile_window: time,
+            receipt_deadlines: BTreeMap::new(),
+            receipt_check: time,
+            keep_deliveries: time,
+            keep_dedupe: time,
+            keep_dead_letters: time,
+            links_expire_after: time,
+            public_base: String::new(),
+        }
+    }
 }
 
 /// Counts how often a use case was tried. (A function around the use case would read better, but the compiler

@@ -13,6 +13,7 @@ use url::Url;
 use crate::model::{Client, Delivery, DeliveryError, Id, Notified, Purpose, Tenant, Timestamp, User};
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
+use super::limited::count_call;
 use super::records::{OptedOut, address_id};
 use super::settle::Scene;
 use super::unknown::Hold;
@@ -60,8 +61,8 @@ pub enum Conclusion {
         batch: Batch,
         /// What the provider named.
         scope: Scope,
-        /// How long: what it asked for, else the channel's usual pause.
-        pause: Duration,
+        /// How long it asked for, if it did; the settlement then waits so long.
+        asked: Option<Duration>,
     },
 }
 
@@ -99,7 +100,7 @@ impl Core {
         };
         match self.hold(scene, &mut read, attempt, &mut batch).await? {
             Some(Hold::Settle(settlement)) => return Ok(Begin::Settle(settlement, batch)),
-            Some(Hold::Ask(part, attempt)) => return Ok(Begin::Ask { part, attempt: Box::new(attempt) }),
+            Some(Hold::Ask(part, attempt)) => return Ok(Begin::Ask { part, attempt }),
             None => {}
         }
         let delivery = &mut read.value;
@@ -116,6 +117,7 @@ impl Core {
             return Ok(Begin::Settle(Settlement::Done, batch));
         };
         delivery.sending(parts.len(), scene.now);
+        count_call(scene.integration, scene.now, &mut batch);
         let message = self.outbound(scene, delivery, part, parts.swap_remove(part), hook_url).await?;
         on_its_way(scene, &message.destination.address, &message.reference, &mut batch);
         self.save_delivery(scene.now, &mut read, &mut batch);
@@ -134,7 +136,7 @@ impl Core {
     ) -> Result<OutboundMessage, CoreError> {
         let (occasion, author) = match &delivery.purpose {
             Purpose::Message { author, .. } => (Occasion::Conversation, author.clone()),
-            Purpose::Notification { author } => (Occasion::Notification, author.name.clone()),
+            Purpose::Notification { author, .. } => (Occasion::Notification, author.name.clone()),
             Purpose::Link { .. } => (Occasion::Notification, None),
         };
         let address = delivery.destination.as_str();
@@ -236,7 +238,7 @@ impl Core {
                 self.save_delivery(scene.now, &mut read, &mut batch);
                 let due = scene.now + pause;
                 let settlement = Settlement::Again(Retry { due, attempt, keeps_lane: true });
-                Ok(Conclusion::Throttled { settlement, batch, scope: *scope, pause })
+                Ok(Conclusion::Throttled { settlement, batch, scope: *scope, asked: *retry_after })
             }
             Fate::Transient { maybe_sent: true } => {
                 delivery.unknown(&told(failure), scene.now);

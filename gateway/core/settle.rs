@@ -54,7 +54,7 @@ impl Core {
         if !told.is_empty() {
             match read.value.purpose.clone() {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
-                Purpose::Notification { author } => {
+                Purpose::Notification { author, .. } => {
                     let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
                     self.tell(scene.tenant, scene.now, &read.value, known.as_ref(), told, batch);
                 }

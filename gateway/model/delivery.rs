@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub use ledger::{Booked, Standing, Total};
 
-use super::{Author, Client, Conversation, Id, Integration, Message, Timestamp, User};
+use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User};
 
 /// Moments kept per delivery; a provider that repeats itself must not grow a record without end.
 const TIMELINE_MAX: usize = 64;
@@ -91,6 +91,9 @@ pub enum Purpose {
     Notification {
         /// Who the business says it is.
         author: Author,
+        /// How urgent it is.
+        #[serde(default)]
+        priority: Priority,
     },
     /// A message of a conversation.
     Message {

@@ -21,7 +21,7 @@ pub use delivery::{
 };
 pub use event::{DeliverySubject, Event, EventDestination, LinkOutcome, What};
 pub use id::Id;
-pub use job::{Job, NewJob, Work};
+pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;
 pub use message::{Author, Message, Role, Source};
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

@@ -96,15 +96,17 @@ impl Outbox {
 
     /// Takes in what the provider says about messages whose receipts are overdue, as long as it answers.
     async fn ask_for_receipts(&self, route: Route<'_>, pieces: Vec<Overdue>) -> Result<(), CoreError> {
-        let Some(pace) = self.pace(route.integration.id.as_str()) else { return Ok(()) };
+        let Some((pace, _)) = self.pace(route.integration.id.as_str()) else { return Ok(()) };
         for piece in pieces {
             if self.stop.is_cancelled() || pace.parked_until() > self.core.now() {
                 return Ok(());
             }
-            let answer = {
-                let _open = pace.open.acquire().await.ok();
-                route.channel.look_up(&piece.provider_id, self.media.providers()).await
+            let (began, answer) = {
+                let _open = pace.open().await;
+                let looked = route.channel.look_up(&piece.provider_id, self.media.providers());
+                (self.began.elapsed(), looked.await)
             };
+            self.heed(route, began, &answer);
             match answer {
                 Ok(Some(mut receipt)) => {
                     info!(

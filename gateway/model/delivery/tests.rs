@@ -12,12 +12,13 @@ fn delivery(total: usize) -> Delivery {
         display_name: None,
         settings: Default::default(),
         limits: Default::default(),
+        paused: false,
         on_unknown: Default::default(),
         ignore_opt_out: false,
         user_receipts: None,
     };
     let now = Timestamp::from_millis(1_000);
-    let purpose = Purpose::Notification { author: Author::business() };
+    let purpose = Purpose::Notification { author: Author::business(), priority: Priority::Normal };
     let body = Body::Content(Content::text("hello"));
     let mut delivery =
         Delivery::queued(Id::fresh_uuid(now), purpose, &integration, "+15145550101".into(), body, now, now);
