@@ -100,7 +100,7 @@ impl Core {
         };
         match self.hold(scene, &mut read, attempt, &mut batch).await? {
             Some(Hold::Settle(settlement)) => return Ok(Begin::Settle(settlement, batch)),
-            Some(Hold::Ask(part, attempt)) => return Ok(Begin::Ask { part, attempt: Box::new(attempt) }),
+            Some(Hold::Ask(part, attempt)) => return Ok(Begin::Ask { part, attempt }),
             None => {}
         }
         let delivery = &mut read.value;

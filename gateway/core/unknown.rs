@@ -35,7 +35,7 @@ pub(super) enum Hold {
     /// Settle the claim so.
     Settle(Settlement),
     /// Ask the provider first what became of the last attempt at this piece.
-    Ask(usize, Attempt),
+    Ask(usize, Box<Attempt>),
 }
 
 /// What a person decides about a send of unknown outcome.
@@ -92,7 +92,8 @@ impl Core {
         if delivery.asked < ASKS_MAX
             && let Some(part) = delivery.next_part()
         {
-            return Ok(Some(Hold::Ask(part, self.attempt_at(scene, delivery, part, since).await?)));
+            let asked = self.attempt_at(scene, delivery, part, since).await?;
+            return Ok(Some(Hold::Ask(part, Box::new(asked))));
         }
         match scene.integration.on_unknown {
             OnUnknown::Resend => return Ok(None),
