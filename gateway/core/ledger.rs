@@ -224,7 +224,7 @@ mod tests {
     use crate::channels::Channels;
     use crate::core::{Notify, Once, Policy, Route};
     use crate::metrics::Metrics;
-    use crate::model::{Author, NewJob, SystemClock};
+    use crate::model::{Author, NewJob, Priority, SystemClock};
     use crate::store::embedded::{Embedded, MEMORY};
     use crate::store::{Settlement, Store};
 
@@ -237,19 +237,7 @@ mod tests {
 
     impl Scene {
         fn new() -> Scene {
-            let hour = Duration::from_secs(3600);
-            let policy = Policy {
-                retry: Vec::new(),
-                expires_after: hour,
-                reconcile_window: hour,
-                receipt_deadlines: BTreeMap::new(),
-                receipt_check: hour,
-                keep_deliveries: hour,
-                keep_dedupe: hour,
-                keep_dead_letters: hour,
-                links_expire_after: hour,
-                public_base: "https://hub.example.org".into(),
-            };
+            let policy = Policy::lasting(Duration::from_secs(3600));
             let settings = json!({
                 "accountSid": "AC1", "authToken": "fake-token", "phoneNumber": "+15145550100",
             });
@@ -263,12 +251,14 @@ mod tests {
                 on_unknown: Default::default(),
                 ignore_opt_out: false,
                 user_receipts: None,
+                paused: false,
             };
             let public = Url::parse("https://hub.example.org").expect("a URL");
             let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
             let channels = Channels::new(Registry::builtin(), provider, public);
             let channel = channels.build(&integration).expect("a channel");
-            let app = App { id: integration.app.clone(), name: "Demo".into(), settings: Default::default() };
+            let (id, settings, limits) = (integration.app.clone(), Default::default(), Default::default());
+            let app = App { id, name: "Demo".into(), settings, limits };
             let tenant = Tenant { app, integrations: vec![integration], webhooks: Vec::new() };
             let clock = Arc::new(SystemClock);
             let store: Arc<dyn Store> = Arc::new(Embedded::open(MEMORY, clock.clone()).expect("a store"));
@@ -286,6 +276,9 @@ mod tests {
                 destination: "+15145550181".into(),
                 author: Author::business(),
                 body: Body::Content(Content::text("counted")),
+                priority: Priority::Normal,
+                not_before: None,
+                expires_at: None,
             };
             let once = Once { mark: None, status: 201, answer: |_| json!(null) };
             self.core.notify(self.route(), notify, once).await.expect("it is accepted")
