@@ -1,15 +1,18 @@
 //! The rate a provider turns out to take: halved when it says "slow down", and climbing back while it accepts. Pure.
 //!
 //! One excess is answered by many refusals, because many calls are open: only calls begun since the last cut count.
-//! The climb is quick up to where the last cut was, slow around there, and quick again once that is passed.
+//! The climb is quick up to the rate that was refused last, slow around there, and quick again once that is passed.
 
 use std::time::Duration;
 
 /// Each second of accepted sends brings back so much of the rate that is set.
 const CLIMB: f64 = 0.05;
 
-/// The same near the rate that was refused last.
-const CLIMB_NEAR: f64 = 0.002;
+/// Below the rate that was refused last it brings back so much of that.
+const CLIMB_BELOW: f64 = 0.1;
+
+/// The same near it.
+const CLIMB_NEAR: f64 = 0.004;
 
 /// What counts as near: between so much below that rate and so much above.
 const NEAR: f64 = 0.05;
@@ -60,9 +63,12 @@ impl Adapted {
         }
         let span = now.saturating_sub(self.climbed).min(CLIMB_SPAN_MAX);
         self.climbed = self.climbed.max(now);
-        let near = |refused: f64| (1.0 - NEAR..=1.0 + NEAR).contains(&(self.rate / refused));
-        let climb = if self.refused.is_some_and(near) { CLIMB_NEAR } else { CLIMB };
-        self.rate = (self.rate + self.set * climb * span.as_secs_f64()).min(self.set);
+        let climb = match self.refused {
+            Some(refused) if self.rate < refused * (1.0 - NEAR) => refused * CLIMB_BELOW,
+            Some(refused) if self.rate <= refused * (1.0 + NEAR) => refused * CLIMB_NEAR,
+            Some(_) | None => self.set * CLIMB,
+        };
+        self.rate = (self.rate + climb * span.as_secs_f64()).min(self.set);
         if self.rate >= self.set {
             self.refused = None;
         }
@@ -105,14 +111,10 @@ mod tests {
         let mut rate = Adapted::at(100.0);
         rate.throttled(at(1), at(2));
         (1..=4).for_each(|second| assert!(rate.accepted(at(2 + 1000 * second))));
-        assert!((rate.rate() - 70.0).abs() < 1e-9, "{}", rate.rate());
+        assert!((rate.rate() - 90.0).abs() < 1e-9, "{}", rate.rate());
         // An hour without sends brings back no more than a second of them.
         rate.accepted(at(3_600_000));
-        assert!((rate.rate() - 75.0).abs() < 1e-9, "{}", rate.rate());
-        (1..600).for_each(|second| {
-            rate.accepted(at(3_600_000 + 1000 * second));
-        });
-        assert_eq!(rate.rate(), 100.0);
+        assert!((rate.rate() - 100.0).abs() < 1e-9, "{}", rate.rate());
         assert!(!rate.accepted(at(9_000_000)));
     }
 

@@ -123,6 +123,9 @@ impl Outbox {
             Some((pace, _)) => pace.open().await,
             None => None,
         };
+        if let Some((pace, _)) = &pace {
+            pace.leave(self.began).await;
+        }
         let began = self.began.elapsed();
         let door = self.media.providers();
         let result = match self.recorder.as_deref().filter(|recorder| recorder.hears(&route.integration.kind))

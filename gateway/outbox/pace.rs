@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heliograph_connectors::channel::{Capabilities, Rate};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -73,6 +73,8 @@ pub(super) struct Pace {
     app: Id<App>,
     /// Requests open at the provider at once.
     open: Semaphore,
+    /// One after the other they leave for it.
+    door: Semaphore,
     gate: Arc<Gate>,
     flow: Mutex<Flow>,
 }
@@ -81,6 +83,9 @@ pub(super) struct Pace {
 struct Flow {
     set: Quantity,
     limiter: Limiter,
+    /// The same once more where a call is made. Between a permit and its call lies a commit, and what waited for one
+    /// slow commit must not leave all at once.
+    exit: Limiter,
     adapted: Adapted,
     pairs: Pairs,
     shares: Shares,
@@ -112,7 +117,7 @@ pub struct PaceNow {
     pub breaker: BreakerState,
     /// Messages that may still leave today, where the day has a limit.
     pub left_today: Option<u64>,
-    /// How often a send had to wait, since the process began.
+    /// How often nothing could leave when it was looked at, since the process began.
     pub waits: u64,
 }
 
@@ -124,10 +129,12 @@ impl Pace {
         Pace {
             app: integration.app.clone(),
             open: Semaphore::new(open_calls(set.per_second, channel.concurrency)),
+            door: Semaphore::new(1),
             gate: Gate::new(BREAKER),
             flow: Mutex::new(Flow {
                 set,
                 limiter: Limiter::full(set, now.ticks),
+                exit: Limiter::full(set, now.ticks),
                 adapted: Adapted::at(set.per_second),
                 pairs: Pairs::new(pair, now.ticks),
                 shares: Shares::default(),
@@ -154,8 +161,7 @@ impl Pace {
         self.open.add_permits(more);
         flow.set = set;
         flow.adapted.set(set.per_second);
-        let rate = flow.adapted.rate();
-        flow.limiter.change(Quantity { per_second: rate, burst: set.burst }, now.ticks);
+        flow.go_on(now.ticks);
     }
 
     /// About how many permits a span of time brings.
@@ -211,6 +217,16 @@ impl Pace {
         self.open.acquire().await.ok()
     }
 
+    /// Returns when a message may leave.
+    pub(super) async fn leave(&self, began: Instant) {
+        let _door = self.door.acquire().await;
+        loop {
+            let left = self.flow().exit.take(began.elapsed());
+            let Err(wait) = left else { return };
+            tokio::time::sleep(wait.min(PAUSED_LOOK)).await;
+        }
+    }
+
     /// Which of the priorities that wait goes next.
     pub(super) fn next(&self, waits: impl Fn(Priority) -> bool) -> Option<Priority> {
         self.flow().shares.next(waits)
@@ -225,8 +241,7 @@ impl Pace {
         }
         let (rate, kept) = (flow.adapted.rate(), flow.limiter.quantity().per_second);
         if rate >= flow.set.per_second || (rate - kept).abs() > kept * WORTH_IT {
-            let burst = flow.set.burst;
-            flow.limiter.change(Quantity { per_second: rate, burst }, now.ticks);
+            flow.go_on(now.ticks);
         }
     }
 
@@ -235,10 +250,10 @@ impl Pace {
         let mut flow = self.flow();
         flow.parked_until = flow.parked_until.max(now.at + pause);
         if flow.adapted.throttled(began, now.ticks) {
-            let (rate, burst) = (flow.adapted.rate(), flow.set.burst);
-            flow.limiter.change(Quantity { per_second: rate, burst }, now.ticks);
+            flow.go_on(now.ticks);
         }
         flow.limiter.drain(now.ticks);
+        flow.exit.drain(now.ticks);
     }
 
     /// The provider refused one message as too many to this person. How long they wait.
@@ -286,6 +301,13 @@ impl Pace {
 }
 
 impl Flow {
+    /// Goes on at the rate that holds now.
+    fn go_on(&mut self, now: Duration) {
+        let quantity = Quantity { per_second: self.adapted.rate(), burst: self.set.burst };
+        self.limiter.change(quantity, now);
+        self.exit.change(quantity, now);
+    }
+
     /// Whether another message may leave.
     fn ready(&mut self, now: Moment) -> Result<(), Held> {
         if self.paused {
