@@ -19,6 +19,7 @@ pub mod server;
 pub mod settings;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod spool;
 pub mod store;
 mod telemetry;
 pub mod wire;

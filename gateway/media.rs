@@ -112,5 +112,7 @@ fn not_kept(why: &dyn std::error::Error) -> ChannelError {
 async fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path).await?;
     file.write_all(bytes).await?;
+    // What the disk refused is told to a flush, and not to a sync.
+    file.flush().await?;
     file.sync_all().await
 }

@@ -28,8 +28,7 @@ use crate::settings::{Declared, Settings};
 use crate::store::Store;
 use crate::{cli, server, wire};
 use parts::{
-    body_limits, open_media, open_settings, open_store, outbox, policy, public_url, use_simulator,
-    warn_of_unused,
+    intake, open_media, open_settings, open_store, outbox, policy, public_url, use_simulator, warn_of_unused,
 };
 
 /// How often the configuration file is looked at for changes.
@@ -143,8 +142,7 @@ impl Gateway {
         let metrics = Arc::default();
         let store = open_store(&config, &clock, &metrics).await?;
         let settings = open_settings(&config, &clock, &store).await?;
-        let sim_url = sim.as_ref().map(|(_, url)| url.clone());
-        let addresses = Addresses { api: api_url, admin: admin_url, sim: sim_url };
+        let addresses = addresses(api_url, admin_url, sim.as_ref());
         let public_url = public_url(&config, &addresses.api)?;
         let (recorder, recording) = recorder(record, &config, &registry)?;
         let channels = Arc::new(Channels::new(registry, config.providers.clone(), public_url));
@@ -163,19 +161,17 @@ impl Gateway {
         let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &stop)?;
         let outbox = Arc::new(outbox.recorded_by(recorder.clone()));
         set_to_work(&outbox, &store, &mut tasks);
-        let is_ready = ready.clone();
         let api = Arc::new(Api {
             core,
             settings: settings.clone(),
             channels: channels.clone(),
             recorder,
             media,
-            limits: body_limits(&config),
-            admission: api::Admission::new(config.server.backlog),
-            in_flight: api::InFlight::default(),
-            ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
+            intake: intake(&config)?,
+            ready: asked(&ready),
         });
         let per_address = config.server.connections_per_ip;
+        tasks.spawn(api::take_in_spooled(api.clone(), stop.clone()));
         tasks.spawn(server::serve(public, api::public_router(api.clone()), per_address, stop.clone()));
         lasting.spawn(server::serve(admin, api::admin_router(api), per_address, stop_lasting.clone()));
         Ok(Gateway {
@@ -271,6 +267,16 @@ fn set_to_work(outbox: &Arc<Outbox>, store: &Arc<dyn Store>, tasks: &mut JoinSet
     }
     tasks.spawn(outbox.clone().report());
     tasks.spawn(outbox.clone().watch());
+}
+
+fn addresses(api: String, admin: String, sim: Option<&(TcpListener, String)>) -> Addresses {
+    Addresses { api, admin, sim: sim.map(|(_, url)| url.clone()) }
+}
+
+/// Whether traffic is wanted, for whoever asks.
+fn asked(ready: &Arc<AtomicBool>) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    let ready = ready.clone();
+    Arc::new(move || ready.load(Ordering::Relaxed))
 }
 
 /// Waits for a task that panicked. One that ends in peace is no failure.

@@ -18,10 +18,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("recorder", &["model"]),
     ("sim", &[]),
+    ("spool", &[]),
     ("demo", &[]),
     ("commands", &["model"]),
     ("media", &["model", "core"]),
-    ("api", &["model", "core", "wire", "settings", "channels", "media", "metrics", "recorder"]),
+    ("api", &["model", "core", "wire", "settings", "channels", "media", "metrics", "recorder", "spool"]),
     (
         "outbox",
         &["model", "metrics", "core", "store", "wire", "settings", "channels", "egress", "media", "recorder"],

@@ -25,6 +25,9 @@ pub struct Capabilities {
     /// Whether the provider calls one address for all numbers or pages of an account, so that a hook that
     /// arrives for one integration may tell about others too.
     pub shares_hooks: bool,
+    /// Whether the provider tells a hook again, for hours, that was refused with a 5xx. If not, the gateway keeps on
+    /// disk what it cannot store at that moment.
+    pub repeats_hooks: bool,
     /// Whether receipts may say "everything up to this moment" ([`super::InboundEvent::Reached`], `Read`); then
     /// the gateway keeps in mind what is on its way to each person.
     pub watermarks: bool,
@@ -55,6 +58,7 @@ impl Capabilities {
             schema: None,
             confirmations: Confirmations { immediate: true, user_activity: false, prompt: false },
             shares_hooks: false,
+            repeats_hooks: false,
             watermarks: false,
             answers: false,
             profiles: false,

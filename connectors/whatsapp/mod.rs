@@ -44,6 +44,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     rate: Rate { per_second: 60.0, burst: 60, pause: Duration::from_secs(2) },
     pair: Some(Rate { per_second: 1.0 / 6.0, burst: 45, pause: Duration::from_secs(6) }),
     concurrency: 32,
+    // For seven days.
+    repeats_hooks: true,
     ..Capabilities::of("whatsapp", "WhatsApp", "phoneNumber")
 };
 

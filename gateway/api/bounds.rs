@@ -27,13 +27,13 @@ const WORK_TIME: Duration = Duration::from_secs(30);
 
 /// Around the routes of the API.
 pub(super) async fn request(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let room = api.admission.request();
+    let room = api.intake.admission.request();
     within(room, request, next).await
 }
 
 /// Around the routes of the hooks.
 pub(super) async fn hook(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let room = api.admission.hook();
+    let room = api.intake.admission.hook();
     within(room, request, next).await
 }
 

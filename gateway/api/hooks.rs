@@ -19,7 +19,7 @@ use crate::model::{Id, Integration, MediaFile, Tenant};
 
 use super::problem::Problem;
 use super::receive::{Named, whole};
-use super::{Api, route};
+use super::{Api, route, spooled};
 
 /// Integrations whose secret is tried on a hook that names none of them.
 const UNNAMED_MAX: usize = 16;
@@ -49,7 +49,7 @@ struct KindPath {
 
 /// An integration that a hook may be for.
 #[derive(Debug)]
-struct Candidate {
+pub(super) struct Candidate {
     tenant: Arc<Tenant>,
     integration: Id<Integration>,
     channel: Arc<dyn Channel>,
@@ -57,9 +57,20 @@ struct Candidate {
 
 /// What a candidate understood of a proven hook.
 #[derive(Debug)]
-struct Understood {
+pub(super) struct Understood {
     replay_key: Option<String>,
     events: Vec<InboundEvent>,
+}
+
+/// Why a hook was not taken in.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// The store cannot be reached.
+    StoreAway,
+    /// Something else kept it from being stored, which may pass.
+    NotNow,
+    /// The integration is no longer there.
+    Gone,
 }
 
 /// `/hooks/{kind}/{integration}`
@@ -133,7 +144,7 @@ async fn take_in(
         }
         proven = true;
         if let Some(understood) = understood {
-            candidate.ingest(api, understood).await?;
+            candidate.take(api, &raw, understood).await?;
             taken.get_or_insert(&candidate.channel);
         }
     }
@@ -157,7 +168,7 @@ async fn received(api: &Api, kind: &str, request: Request) -> Result<RawWebhook,
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = format!("{}{path}", api.channels.public_base());
-    let body = whole(body, api.limits.hook_of(kind)).await?;
+    let body = whole(body, api.intake.limits.hook_of(kind)).await?;
     Ok(RawWebhook::new(parts.method, url, parts.headers, now, body))
 }
 
@@ -187,11 +198,11 @@ fn handshake<'a>(candidates: &'a [Candidate], raw: &RawWebhook) -> Option<(&'a C
 
 /// The hook was not sent by this candidate's provider.
 #[derive(Debug)]
-struct Unproven;
+pub(super) struct Unproven;
 
 impl Candidate {
     /// What a hook says, if it is proven; `None` when it is proven and makes no sense.
-    fn understand(&self, raw: RawWebhook) -> Result<Option<Understood>, Unproven> {
+    pub(super) fn understand(&self, raw: RawWebhook) -> Result<Option<Understood>, Unproven> {
         let integration = &self.integration;
         let verified = match self.channel.verify(raw) {
             Ok(verified) => verified,
@@ -218,10 +229,37 @@ impl Candidate {
         }
     }
 
-    async fn ingest(&self, api: &Api, understood: Understood) -> Result<(), Problem> {
-        let Some(integration) = self.tenant.integration(&self.integration) else {
-            return Err(Problem::not_found());
+    /// An integration that a hook was for.
+    pub(super) fn of(api: &Api, integration: &Id<Integration>) -> Option<Candidate> {
+        let (tenant, channel) = (api.settings.owner(integration)?, api.channels.get(integration)?);
+        Some(Candidate { tenant, integration: integration.clone(), channel })
+    }
+
+    /// Takes a hook in, or sees to it that it will be.
+    async fn take(&self, api: &Api, raw: &RawWebhook, understood: Understood) -> Result<(), Problem> {
+        let is_repeated = self.channel.capabilities().repeats_hooks;
+        // While some wait on disk, those that come after them wait behind them.
+        let taken = match is_repeated || api.intake.spool.is_empty() {
+            true => self.ingest(api, understood).await,
+            false => Err(Taken::StoreAway),
         };
+        match taken {
+            Ok(()) => Ok(()),
+            Err(Taken::StoreAway) if !is_repeated => {
+                spooled::keep(api, &self.integration, raw).await.map_err(|error| {
+                    warn!(integration = %self.integration, %error, "a hook could not be spooled");
+                    not_stored(api, &*self.channel)
+                })
+            }
+            // Whatever kept it from being stored, the provider is to tell it again.
+            Err(Taken::StoreAway | Taken::NotNow) => Err(not_stored(api, &*self.channel)),
+            Err(Taken::Gone) => Err(Problem::not_found()),
+        }
+    }
+
+    /// Has what a hook says stored.
+    pub(super) async fn ingest(&self, api: &Api, understood: Understood) -> Result<(), Taken> {
+        let integration = self.tenant.integration(&self.integration).ok_or(Taken::Gone)?;
         let route = route(&self.tenant, integration, &*self.channel);
         let Understood { replay_key, mut events } = understood;
         for event in &events {
@@ -233,24 +271,22 @@ impl Candidate {
             let _ = timeout(PROFILES_TIME, self.name_strangers(api, route, &mut events)).await;
         }
         let ingested = api.core.ingest(route, replay_key.as_deref(), events).await;
-        // Whatever kept it from being stored, the provider is to tell it again.
         ingested.map_err(|error| {
             warn!(integration = %integration.id, %error, "a hook could not be stored");
-            api.core.metrics().hook_refused(&integration.kind, "not_stored");
-            Problem::unavailable("The hook could not be stored; send it again")
+            if error.is_unavailable() { Taken::StoreAway } else { Taken::NotNow }
         })
     }
 }
 
 impl Candidate {
     /// A file that came with the hook is on disk before the message that needs it is stored.
-    async fn keep_file(&self, api: &Api, event: &InboundEvent) -> Result<(), Problem> {
+    async fn keep_file(&self, api: &Api, event: &InboundEvent) -> Result<(), Taken> {
         let InboundEvent::Message(said) = event else { return Ok(()) };
         let Some(MediaSource::Enclosed(media)) = &said.media else { return Ok(()) };
         let id = MediaFile::enclosed_id(&self.integration, &said.provider_id, &media.bytes);
         api.media.keep(&id, &media.bytes).await.map_err(|error| {
             warn!(integration = %self.integration, %error, "a file could not be kept");
-            Problem::unavailable("The hook's file could not be stored; send it again")
+            Taken::NotNow
         })
     }
 
@@ -275,6 +311,11 @@ impl Candidate {
             }
         }
     }
+}
+
+fn not_stored(api: &Api, channel: &dyn Channel) -> Problem {
+    api.core.metrics().hook_refused(channel.capabilities().kind, "not_stored");
+    Problem::unavailable("The hook could not be stored; send it again")
 }
 
 /// What an event is counted as.

@@ -14,6 +14,7 @@ mod once;
 mod path;
 mod problem;
 mod receive;
+mod spooled;
 #[cfg(test)]
 mod tests;
 mod v1;
@@ -39,10 +40,12 @@ use crate::media::Media;
 use crate::model::{Integration, Tenant};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
+use crate::spool::Spool;
 
 pub use admission::Admission;
 pub use once::InFlight;
 use problem::Problem;
+pub use spooled::take_in_spooled;
 
 /// What the API works on.
 pub struct Api {
@@ -56,12 +59,8 @@ pub struct Api {
     pub recorder: Option<Arc<Recorder>>,
     /// Files that came with messages.
     pub media: Arc<Media>,
-    /// How big bodies may be.
-    pub limits: BodyLimits,
-    /// Who is let in.
-    pub admission: Admission,
-    /// The idempotency keys being worked on.
-    pub in_flight: InFlight,
+    /// What is taken in, and how much of it.
+    pub intake: Intake,
     /// Whether traffic is wanted: false while draining.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -77,6 +76,19 @@ impl Api {
 /// The way through an integration of a tenant.
 fn route<'a>(tenant: &'a Tenant, integration: &'a Integration, channel: &'a dyn Channel) -> Route<'a> {
     Route { tenant, integration, channel }
+}
+
+/// What is taken in, and how much of it.
+#[derive(Debug)]
+pub struct Intake {
+    /// How big bodies may be.
+    pub limits: BodyLimits,
+    /// Who is let in.
+    pub admission: Admission,
+    /// The idempotency keys being worked on.
+    pub in_flight: InFlight,
+    /// Hooks that wait for the store.
+    pub spool: Spool,
 }
 
 /// How many bytes a body may have.

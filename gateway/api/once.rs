@@ -91,9 +91,9 @@ async fn guarded(api: &Arc<Api>, request: Request, next: Next) -> Result<Respons
     let key = key(request.headers())?.to_owned();
     let (mut parts, body) = request.into_parts();
     let (caller, app) = caller(api, &mut parts).await?;
-    let body = whole(body, api.limits.api).await?;
+    let body = whole(body, api.intake.limits.api).await?;
     let mark = Mark::new(&caller, parts.uri.path(), &key, &body);
-    let Some(_turn) = api.in_flight.take(&mark) else {
+    let Some(_turn) = api.intake.in_flight.take(&mark) else {
         return Err(Problem::conflict("A request with this Idempotency-Key is being worked on"));
     };
     if let Some(earlier) = api.core.earlier(&app, &mark).await? {

@@ -24,7 +24,7 @@ impl FromRequest<Arc<Api>> for ApiBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<ApiBody, Problem> {
-        whole(request.into_body(), api.limits.api).await.map(ApiBody)
+        whole(request.into_body(), api.intake.limits.api).await.map(ApiBody)
     }
 }
 

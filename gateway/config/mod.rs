@@ -74,6 +74,8 @@ pub struct Server {
     pub hook_body: usize,
     /// Largest Mailgun hook body, in bytes.
     pub mailgun_hook_body: usize,
+    /// Where hooks wait on disk for a store that is away; beside the store when unset.
+    pub spool: Option<PathBuf>,
     /// Largest upload, in bytes.
     pub upload: usize,
     /// Sends of one app that may wait.
@@ -244,12 +246,14 @@ fn read_server(mut server: Section<'_>, problems: &mut Vec<Problem>) -> Server {
         }
     });
     let drain = server.duration("drain", "20s", problems);
+    let spool = server.text("spool", problems).map(PathBuf::from);
     let mut limits = server.section("limits", problems);
     let read = Server {
         listen,
         public_url,
         admin,
         drain,
+        spool,
         api_body: limits.size("apiBody", "100kB", problems),
         hook_body: limits.size("hookBody", "4MiB", problems),
         mailgun_hook_body: limits.size("mailgunHookBody", "30MiB", problems),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use url::Url;
 
-use crate::api::BodyLimits;
+use crate::api::{Admission, BodyLimits, InFlight, Intake};
 use crate::channels::Channels;
 use crate::config::Config;
 use crate::core::{Core, Policy};
@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::Clock;
 use crate::outbox::{Announcing, Outbox};
 use crate::settings::{Declared, Settings};
+use crate::spool::Spool;
 use crate::store::{self, Metered, Store};
 
 pub(super) fn public_url(config: &Config, api_url: &str) -> Result<Url, String> {
@@ -48,9 +49,27 @@ pub(super) fn warn_of_unused(config: &Config) {
     }
 }
 
-pub(super) fn body_limits(config: &Config) -> BodyLimits {
+/// What the API may take in, and where it keeps what the store cannot take.
+pub(super) fn intake(config: &Config) -> Result<Intake, String> {
     let server = &config.server;
-    BodyLimits { api: server.api_body, hook: server.hook_body, mail_hook: server.mailgun_hook_body }
+    let folder = server.spool.clone().unwrap_or_else(|| beside(&config.store.url).join("spool"));
+    let path = folder.join("hooks");
+    Ok(Intake {
+        limits: BodyLimits {
+            api: server.api_body,
+            hook: server.hook_body,
+            mail_hook: server.mailgun_hook_body,
+        },
+        admission: Admission::new(server.backlog),
+        in_flight: InFlight::default(),
+        spool: Spool::open(&path).map_err(|error| format!("{}: {error}", path.display()))?,
+    })
+}
+
+/// The store's directory; one on this machine where the store is elsewhere.
+fn beside(store: &str) -> PathBuf {
+    let place = store.strip_prefix("embedded:").filter(|place| !place.starts_with(':'));
+    PathBuf::from(place.unwrap_or("data"))
 }
 
 pub(super) async fn open_store(
@@ -83,13 +102,11 @@ pub(super) fn open_media(config: &Config) -> Result<Arc<Media>, String> {
 /// Where files are kept when the operator names no place. On Redis that is this machine's own disk, which a
 /// gateway alone can do with and several cannot.
 fn media_beside(store: &str) -> PathBuf {
-    match store.strip_prefix("embedded:").filter(|place| !place.starts_with(':')) {
-        Some(place) => PathBuf::from(place).join("media"),
-        None => {
-            warn!("media.dir is not set: files are kept in ./data/media, where no other gateway sees them");
-            PathBuf::from("data/media")
-        }
+    let is_elsewhere = !store.starts_with("embedded:") || store.starts_with("embedded::");
+    if is_elsewhere {
+        warn!("media.dir is not set: files are kept in ./data/media, where no other gateway sees them");
     }
+    beside(store).join("media")
 }
 
 pub(super) fn policy(config: &Config, channels: &Channels) -> Policy {

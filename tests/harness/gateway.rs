@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::Engine;
 use super::api::Api;
 use super::config::{ACCOUNT_KEY, ACCOUNT_SECRET, Config, KEY, SECRET};
-use super::process::Process;
+use super::process::{Memory, Process};
 use super::redis::Database;
 
 /// A gateway that can be killed, stopped and started again on the same store and ports.
@@ -56,13 +56,37 @@ impl Gateway {
         gateway
     }
 
+    /// The same on another store, for a gateway that does not run yet.
+    pub(crate) fn on_store(&mut self, url: &str) {
+        self.config = self.config.clone().set("store.url", url);
+        self.write_config();
+    }
+
     /// Runs it (again) and waits until it is ready.
     pub(crate) async fn start(&mut self) {
+        self.run(None).await;
+    }
+
+    /// The same, with files that cannot grow beyond so many bytes.
+    pub(crate) async fn start_bounded(&mut self, bytes: u64) {
+        self.run(Some(bytes)).await;
+    }
+
+    /// Lets its files grow again.
+    pub(crate) fn unbound(&self) {
+        self.process.as_ref().expect("the gateway runs").unbound();
+    }
+
+    async fn run(&mut self, bytes: Option<u64>) {
         let path = self.config_path();
         let path = path.to_str().expect("a readable path");
         let mut arguments = vec!["serve", "--config", path];
         arguments.extend(&self.arguments);
-        let process = Process::start(&arguments, &self.folder.path().join("gateway.log")).await;
+        let log = self.log_path("gateway.log");
+        let process = match bytes {
+            Some(bytes) => Process::start_bounded(&arguments, &log, bytes).await,
+            None => Process::start(&arguments, &log).await,
+        };
         let address = |name: &str| process.address(name).map(str::to_owned);
         self.addresses = Addresses {
             api: address("api").expect("the ready line names api"),
@@ -71,6 +95,17 @@ impl Gateway {
         };
         self.process = Some(process);
         self.keep_ports();
+    }
+
+    /// Changes the configuration it starts with the next time.
+    pub(crate) fn change(&mut self, change: impl FnOnce(Config) -> Config) {
+        self.config = change(self.config.clone());
+        self.write_config();
+    }
+
+    /// How much memory it takes now.
+    pub(crate) fn memory(&self) -> Memory {
+        self.process.as_ref().expect("the gateway runs").memory()
     }
 
     /// SIGKILL.

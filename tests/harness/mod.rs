@@ -4,6 +4,7 @@
 
 pub(crate) mod api;
 pub(crate) mod config;
+pub(crate) mod flood;
 pub(crate) mod gateway;
 pub(crate) mod golden;
 pub(crate) mod hostile;
@@ -14,6 +15,7 @@ pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod receiver;
 pub(crate) mod redis;
+pub(crate) mod redis_server;
 pub(crate) mod rig;
 pub(crate) mod signing;
 pub(crate) mod simulator;

@@ -60,7 +60,7 @@ pub(super) async fn link(
         None => return Err(Problem::invalid(key, "is required")),
     };
     let link = Link { address, criteria: asked.fields, confirmation: asked.confirmation };
-    api.admission.send(&api.core, &tenant).await?;
+    api.intake.admission.send(&api.core, &tenant).await?;
     let once = marked.once(StatusCode::OK, linked);
     let user = api.core.link(route(&tenant, integration, &*channel), &user, link, once).await?;
     Ok(Json(linked(&user)))

@@ -39,7 +39,7 @@ pub(super) async fn create(
             MessageDestination::Kind(kind) => Toward::Kind(kind),
         }),
     };
-    api.admission.send(&api.core, &tenant).await?;
+    api.intake.admission.send(&api.core, &tenant).await?;
     let once = marked.once(StatusCode::CREATED, shown);
     let posted = api.core.post(&tenant, &user, post, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&posted))))

@@ -35,7 +35,7 @@ pub(super) async fn create(
         not_before: asked.not_before,
         expires_at: asked.expires_at,
     };
-    api.admission.send(&api.core, &tenant).await?;
+    api.intake.admission.send(&api.core, &tenant).await?;
     let once = marked.once(StatusCode::CREATED, shown);
     let id = api.core.notify(route(&tenant, integration, &*channel), notify, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&id))))

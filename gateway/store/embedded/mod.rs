@@ -18,10 +18,12 @@ mod writer;
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use self::apply::{Change, Claim, Prepared};
 use self::cache::Cache;
@@ -36,6 +38,10 @@ use crate::model::{App, Clock, Id, Job, NewJob, Timestamp};
 
 /// The place that is no directory: everything in memory, for tests.
 pub const MEMORY: &str = ":memory:";
+
+/// How long a commit may take before whoever waits for it is told that the store is not there. A disk that works is
+/// a thousand times quicker; what was handed in may still become durable, as after any answer that was lost.
+const COMMIT_LIMIT: Duration = Duration::from_secs(5);
 
 /// The embedded engine.
 #[derive(Debug)]
@@ -112,8 +118,8 @@ impl Store for Embedded {
         if batch.is_empty() {
             return Ok(());
         }
-        self.writer.change(Change::Commit(Prepared::new(batch)?)).await?;
-        Ok(())
+        let prepared = Prepared::new(batch)?;
+        limited(COMMIT_LIMIT, self.writer.change(Change::Commit(prepared))).await
     }
 
     fn queues(&self) -> Vec<Queue> {
@@ -163,8 +169,7 @@ impl Store for Embedded {
     }
 
     async fn healthy(&self) -> Result<(), StoreError> {
-        self.writer.change(Change::Probe(self.clock.now())).await?;
-        Ok(())
+        limited(COMMIT_LIMIT, self.writer.change(Change::Probe(self.clock.now()))).await
     }
 
     async fn close(&self) {
@@ -177,6 +182,17 @@ impl Store for Embedded {
             readers.close().await;
         }
         self.writer.close().await;
+    }
+}
+
+/// A change that is not waited for without end. A settlement is: whoever makes it has nothing else to do with it.
+async fn limited(
+    limit: Duration,
+    change: impl Future<Output = Result<usize, StoreError>>,
+) -> Result<(), StoreError> {
+    match timeout(limit, change).await {
+        Ok(changed) => changed.map(drop),
+        Err(_) => Err(unavailable("the disk does not answer")),
     }
 }
 
@@ -246,6 +262,69 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_disk_that_cannot_be_written_refuses_and_heals() {
+        let directory = tempfile::tempdir().expect("a place");
+        let place = directory.path().display().to_string();
+        let store = Embedded::open(&place, Arc::new(SystemClock)).expect("a store");
+        let read_only = |bench: &mut Bench| {
+            bench.connection().pragma_update(None, "query_only", true).expect("a pragma");
+        };
+        store.writer.ask(read_only).await.expect("the writer lives");
+        let refusal = write(&store, 0).await.expect_err("it cannot be written");
+        assert!(matches!(refusal, StoreError::Unavailable(_)), "{refusal}");
+        write(&store, 0).await.expect("the next connection can write again");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_answer_is_not_waited_for() {
+        let store = Embedded::open(MEMORY, Arc::new(SystemClock)).expect("a store");
+        let (go_on, stuck) = std::sync::mpsc::channel::<()>();
+        let (stand, stands) = tokio::sync::oneshot::channel();
+        let standing = store.writer.ask(move |_: &mut Bench| {
+            stand.send(()).expect("somebody waits");
+            stuck.recv()
+        });
+        let (_, refused) = tokio::join!(standing, async {
+            stands.await.expect("the writer stands");
+            let probe = store.writer.change(Change::Probe(store.clock.now()));
+            let refused = limited(Duration::from_millis(20), probe).await;
+            drop(go_on);
+            refused
+        });
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        store.healthy().await.expect("it is there again");
+    }
+
+    /// The longest log that upkeep lets stand, found by the next process after a `kill -9`.
+    #[tokio::test]
+    async fn a_long_log_is_soon_taken_over() {
+        let killed = tempfile::tempdir().expect("a place");
+        let place = Place::take(killed.path()).expect("a directory");
+        let connection = place.connect().expect("a database");
+        for round in 0..32 {
+            connection.execute_batch("BEGIN").expect("a transaction");
+            for number in 0..1_000 {
+                let sql = "INSERT INTO documents VALUES ('app', 'note', ?1, 1, ?2, NULL)";
+                let id = format!("{round}.{number}");
+                connection.prepare_cached(sql).expect("SQL").execute([id, "x".repeat(4_000)]).expect("a row");
+            }
+            connection.execute_batch("COMMIT").expect("a commit");
+        }
+        let found = tempfile::tempdir().expect("a place");
+        for file in ["heliograph.db", "heliograph.db-wal"] {
+            std::fs::copy(killed.path().join(file), found.path().join(file)).expect("a copy");
+        }
+        let log = std::fs::metadata(found.path().join("heliograph.db-wal")).expect("a log").len();
+        let began = std::time::Instant::now();
+        let place = found.path().display().to_string();
+        let store = Embedded::open(&place, Arc::new(SystemClock)).expect("a store");
+        write(&store, 0).await.expect("it commits");
+        println!("open and written {:?} after, with {} MiB of log", began.elapsed(), log >> 20);
+        assert!(log > 120 << 20, "{log}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
     async fn what_expired_is_removed_from_the_table() {
         let store = Embedded::open(MEMORY, Arc::new(SystemClock)).expect("a store");
         let mut batch = Batch::new(&Id::new("app"));
@@ -258,10 +337,10 @@ mod tests {
             let sql = "SELECT count(*) FROM documents";
             bench.connection().query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count")
         };
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
         while store.writer.ask(count).await.expect("the writer lives") > 1 {
             assert!(std::time::Instant::now() < deadline, "they are still there");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
