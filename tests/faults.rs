@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::harness::line::{LINES, Line};
 use crate::harness::simulator::of_app;
-use crate::harness::wait::within;
 use crate::harness::{Config, Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! { the_table_of_faults_is_what_happens }
@@ -213,23 +212,33 @@ fn words(story: &Value) -> impl Iterator<Item = &str> {
     story["timeline"].as_array().into_iter().flatten().filter_map(|moment| moment["what"].as_str())
 }
 
-/// Waits until every cell that must end has, and the others have stood still.
+/// Waits until every cell that must end has, and the others have stood still; shows those that do not end.
 async fn ended(rig: &Rig, cells: &[Cell]) {
-    let open: Vec<&Cell> = cells.iter().filter(|cell| !cell.must_end()).collect();
+    let deadline = Instant::now() + LONG;
+    let quiet: Vec<&Cell> = cells.iter().filter(|cell| !cell.must_end()).collect();
     let (mut states, mut since) = (Vec::new(), Instant::now());
-    within(LONG, "an end of every cell", async || {
+    loop {
         let mut now = Vec::new();
-        for cell in &open {
+        for cell in &quiet {
             now.push(cell.story(rig).await["state"].clone());
         }
         if now != states {
             (states, since) = (now, Instant::now());
         }
         let finals = rig.receiver.final_events();
-        let ended = |cell: &Cell| !cell.must_end() || finals.contains_key(&cell.notification);
-        (cells.iter().all(ended) && since.elapsed() > STILL).then_some(())
-    })
-    .await;
+        let is_open = |cell: &&Cell| cell.must_end() && !finals.contains_key(&cell.notification);
+        let open: Vec<&Cell> = cells.iter().filter(is_open).collect();
+        if open.is_empty() && since.elapsed() > STILL {
+            return;
+        }
+        if Instant::now() > deadline {
+            for cell in open {
+                println!("{} {:#}", cell.line.kind, cell.story(rig).await);
+            }
+            panic!("no end after {LONG:?}; the others stand at {states:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// What became of each cell, in words.

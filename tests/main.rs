@@ -27,6 +27,8 @@ mod notify;
 mod once;
 mod order;
 mod ordering;
+mod pace;
+mod quotas;
 mod readme;
 mod record;
 mod reply;

@@ -52,13 +52,14 @@ impl Pairs {
         self.penalties.remove(destination);
     }
 
-    /// The provider refused one as too many to this person. How long they wait; `asked` is what it said itself.
+    /// The provider refused one as too many to this person. How long they wait: no less than it asked for.
     pub(super) fn refused(&mut self, destination: &str, asked: Option<Duration>, now: Duration) -> Duration {
         if self.penalties.len() >= PENALTIES_MAX {
             self.penalties.retain(|_, penalty| penalty.until + FORGOTTEN > now);
         }
         let refusals = self.penalties.get(destination).map_or(0, |penalty| penalty.refusals);
-        let wait = asked.unwrap_or(PENALTY * 4_u32.pow(refusals.min(REFUSALS_MAX)));
+        let penalty = PENALTY * 4_u32.pow(refusals.min(REFUSALS_MAX));
+        let wait = asked.unwrap_or_default().max(penalty);
         if self.penalties.len() < PENALTIES_MAX {
             let penalty = Penalty { refusals: refusals + 1, until: now + wait };
             self.penalties.insert(destination.to_owned(), penalty);
@@ -94,6 +95,7 @@ mod tests {
         assert_eq!(pairs.refused("a", None, Duration::ZERO), Duration::from_secs(1));
         let asked = Some(Duration::from_secs(9));
         assert_eq!(pairs.refused("a", asked, Duration::ZERO), Duration::from_secs(9));
+        assert_eq!(pairs.refused("a", asked, Duration::ZERO), Duration::from_secs(16));
     }
 
     #[test]

@@ -33,7 +33,7 @@ const SPREAD_AHEAD: usize = 16;
 const GROUPS_MAX: usize = 512;
 
 /// Jobs are claimed ahead of a limiter's permission for about this long, so that claiming does not set the pace.
-const AHEAD: Duration = Duration::from_millis(50);
+const AHEAD: Duration = Duration::from_millis(250);
 
 /// The loop looks again after this long even when nothing woke it.
 const SWEEP: Duration = Duration::from_secs(15);
