@@ -8,10 +8,11 @@ use heliograph_connectors::Registry;
 use heliograph_connectors::channel::testing;
 
 use crate::config::{Config, Known};
+use crate::model::KeyScope;
 use crate::wire::v1;
+use crate::{commands, run, telemetry};
 #[cfg(feature = "sim")]
 use crate::{config::LogFormat, demo};
-use crate::{run, telemetry};
 
 /// What is logged unless `HELIOGRAPH_LOG` says otherwise.
 const LOGGED: &str = "info";
@@ -48,6 +49,8 @@ enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    #[command(flatten)]
+    Ask(commands::Command),
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,6 +89,10 @@ pub fn cli(registry: Registry) -> ExitCode {
         #[cfg(feature = "sim")]
         Command::Demo => demonstrate(registry),
         Command::Replay { paths } => replay(&paths, &registry),
+        Command::Ask(command) => match commands::run(&command, |path| place(path, &registry)) {
+            Ok(false) => return ExitCode::FAILURE,
+            asked => asked.map(drop),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -103,6 +110,18 @@ fn serve(Serve { file, no_sim, record }: Serve, registry: Registry) -> Result<()
         config.sim = None;
     }
     run::serve(config, file.config, registry, record)
+}
+
+/// Where the gateway of a configuration is asked, with the account's key.
+fn place(path: &Path, registry: &Registry) -> Result<commands::Place, String> {
+    let config = read(path, registry)?;
+    let account = config.keys.iter().find(|key| key.scope == KeyScope::Account);
+    let account = account.ok_or("the configuration has no account key")?;
+    Ok(commands::Place {
+        admin: config.server.admin,
+        key: (account.id.clone(), account.secret.expose().to_owned()),
+        apps: config.tenants.iter().map(|tenant| tenant.app.id.to_string()).collect(),
+    })
 }
 
 /// Reads a configuration file; the error lists every problem.

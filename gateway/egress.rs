@@ -17,6 +17,8 @@ use reqwest::redirect;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
+use crate::model::{Clock, SystemClock, Timestamp};
+
 /// A provider's whole answer must be here by then.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -25,6 +27,12 @@ const PROVIDER_BODY_MAX: usize = 1 << 20;
 
 /// What a webhook's receiver says is only read so that the connection can be used again.
 const WEBHOOK_BODY_MAX: usize = 64 << 10;
+
+/// How long that may take once the status is known. A longer body costs its receiver the connection, and us no place.
+const WEBHOOK_BODY_TIME: Duration = Duration::from_secs(2);
+
+/// By this header of an answer a receiver says that it will never take a message; Svix and others know it.
+const DELIVERY: &str = "webhook-delivery";
 
 /// Idle connections kept per host: as many as the outbox may use at once, or each burst would connect anew.
 const IDLE_MAX: usize = 256;
@@ -64,6 +72,8 @@ pub struct Answer {
     pub status: u16,
     /// How long it asks us to wait.
     pub retry_after: Option<Duration>,
+    /// Whether it asks not to be told this again.
+    pub aborts: bool,
 }
 
 /// Why there was no answer, in one of a few words: details would turn the gateway into a port scanner.
@@ -192,15 +202,19 @@ impl WebhookEgress {
         let sent = self.client.post(url).headers(headers).body(body).send().await;
         let mut answer = sent.map_err(|error| unreached(&error))?;
         let status = answer.status().as_u16();
-        let retry_after = retry_after(answer.headers());
-        let mut read = 0;
-        while let Ok(Some(chunk)) = answer.chunk().await {
-            read += chunk.len();
-            if read > WEBHOOK_BODY_MAX {
-                break;
+        let retry_after = retry_after(answer.headers(), SystemClock.now());
+        let aborts = answer.headers().get(DELIVERY).is_some_and(|value| value == "abort-message");
+        let rest = async {
+            let mut read = 0;
+            while let Ok(Some(chunk)) = answer.chunk().await {
+                read += chunk.len();
+                if read > WEBHOOK_BODY_MAX {
+                    break;
+                }
             }
-        }
-        Ok(Answer { status, retry_after })
+        };
+        let _ = tokio::time::timeout(WEBHOOK_BODY_TIME, rest).await;
+        Ok(Answer { status, retry_after, aborts })
     }
 }
 
@@ -211,10 +225,13 @@ fn unreached(error: &reqwest::Error) -> Unreached {
     if chain(error).contains(BLOCKED) { Unreached::Blocked } else { Unreached::Unreachable }
 }
 
-/// `Retry-After` in seconds; dates are for caches.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    Duration::try_from_secs_f64(text.trim().parse().ok()?).ok()
+/// `Retry-After`, in seconds or as a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => Some(Timestamp::parse_http_date(text)?.since(now)),
+    }
 }
 
 /// What every client has in common.
@@ -340,6 +357,23 @@ mod tests {
         assert!(permits(&["127.0.0.0/8"], "http://127.0.0.1:9000/"));
         assert!(permits(&["127.0.0.0/8"], "http://[::ffff:127.0.0.1]/"));
         assert!(!permits(&["127.0.0.0/8"], "http://10.0.0.1/"));
+    }
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_by_a_date() {
+        let now = Timestamp::parse_iso("2026-11-21T08:00:00Z").expect("a time");
+        let asked = |text: &'static str| {
+            let headers =
+                HeaderMap::from_iter([(http::header::RETRY_AFTER, text.parse().expect("a header"))]);
+            retry_after(&headers, now)
+        };
+        assert_eq!(asked("30"), Some(Duration::from_secs(30)));
+        assert_eq!(asked("0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(asked("Sat, 21 Nov 2026 08:01:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(asked("Sat, 21 Nov 2026 07:01:00 GMT"), Some(Duration::ZERO));
+        for nonsense in ["soon", "-1", "1e300", "NaN", "", "Sat, 21 Nov"] {
+            assert_eq!(asked(nonsense), None, "{nonsense}");
+        }
     }
 
     #[tokio::test]

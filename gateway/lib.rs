@@ -3,6 +3,7 @@
 pub mod api;
 pub mod channels;
 mod cli;
+mod commands;
 pub mod config;
 pub mod core;
 #[cfg(feature = "sim")]

@@ -22,11 +22,14 @@ use crate::core::Core;
 #[cfg(feature = "sim")]
 use crate::model::Integration;
 use crate::model::{Clock, SystemClock};
+use crate::outbox::Outbox;
 use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
 use crate::store::Store;
 use crate::{cli, server, wire};
-use parts::{intake, open_media, open_store, outbox, policy, public_url, use_simulator, warn_of_unused};
+use parts::{
+    intake, open_media, open_settings, open_store, outbox, policy, public_url, use_simulator, warn_of_unused,
+};
 
 /// How often the configuration file is looked at for changes.
 const FILE_WATCH: Duration = Duration::from_secs(2);
@@ -138,9 +141,7 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::default();
         let store = open_store(&config, &clock, &metrics).await?;
-        let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
-        let settings = Settings::open(store.clone(), clock.clone(), declared).await;
-        let settings = Arc::new(settings.map_err(|error| error.to_string())?);
+        let settings = open_settings(&config, &clock, &store).await?;
         let addresses = addresses(api_url, admin_url, sim.as_ref());
         let public_url = public_url(&config, &addresses.api)?;
         let (recorder, recording) = recorder(record, &config, &registry)?;
@@ -159,9 +160,7 @@ impl Gateway {
         }
         let outbox = outbox(&config, &store, &core, &settings, &channels, &media, &stop)?;
         let outbox = Arc::new(outbox.recorded_by(recorder.clone()));
-        for queue in store.queues() {
-            tasks.spawn(outbox.clone().work(queue));
-        }
+        set_to_work(&outbox, &store, &mut tasks);
         let api = Arc::new(Api {
             core,
             settings: settings.clone(),
@@ -269,6 +268,15 @@ fn addresses(api: String, admin: String, sim: Option<&(TcpListener, String)>) ->
 fn asked(ready: &Arc<AtomicBool>) -> Arc<dyn Fn() -> bool + Send + Sync> {
     let ready = ready.clone();
     Arc::new(move || ready.load(Ordering::Relaxed))
+}
+
+/// Starts everything that the outbox does by itself.
+fn set_to_work(outbox: &Arc<Outbox>, store: &Arc<dyn Store>, tasks: &mut JoinSet<()>) {
+    for queue in store.queues() {
+        tasks.spawn(outbox.clone().work(queue));
+    }
+    tasks.spawn(outbox.clone().report());
+    tasks.spawn(outbox.clone().watch());
 }
 
 /// Waits for a task that panicked. One that ends in peace is no failure.

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::model::{App, Clock, Id, Integration, Key, Tenant, Webhook, WebhookVersion};
+use crate::model::{App, Clock, Id, Integration, Key, Limits, Tenant, Webhook, WebhookVersion};
 use crate::store::{Batch, Cut, Expect, Record, Store, StoreError};
 
 /// Webhooks an app may have (`reference: Sunshine v1.1, limits`).
@@ -58,7 +58,7 @@ pub struct WebhookChange {
 /// Why a change was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// No such app or webhook.
+    /// No such app, webhook or integration.
     #[error("not found")]
     NotFound,
     /// The configuration file declares it, and the file wins.
@@ -77,6 +77,24 @@ impl Record for Webhook {
 
     fn record_id(&self) -> String {
         self.id.to_string()
+    }
+}
+
+/// What an operator set for an integration at the admin socket. It overrides the file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Control {
+    integration: Id<Integration>,
+    #[serde(default)]
+    paused: bool,
+    #[serde(default)]
+    limits: Limits,
+}
+
+impl Record for Control {
+    const KIND: &'static str = "control";
+
+    fn record_id(&self) -> String {
+        self.integration.to_string()
     }
 }
 
@@ -205,6 +223,51 @@ impl Settings {
         Ok(())
     }
 
+    /// Holds back all that an integration sends, or lets it go again. What is queued stays queued.
+    pub async fn pause(&self, id: &Id<Integration>, paused: bool) -> Result<(), SettingsError> {
+        self.control(id, |control| control.paused = paused).await
+    }
+
+    /// Sets an integration's limits; what is unset is the file's, or the channel's. What is queued stays queued.
+    pub async fn limit(&self, id: &Id<Integration>, limits: Limits) -> Result<(), SettingsError> {
+        self.control(id, |control| control.limits = limits).await
+    }
+
+    async fn control(
+        &self,
+        id: &Id<Integration>,
+        change: impl Fn(&mut Control),
+    ) -> Result<(), SettingsError> {
+        let app = self.owner(id).ok_or(SettingsError::NotFound)?.app.id.clone();
+        loop {
+            let read = self.store.load::<Control>(&app, id.as_str()).await?;
+            let expect = read.as_ref().map_or(Expect::Absent, |read| Expect::Version(read.version));
+            let unset = Control { integration: id.clone(), paused: false, limits: Limits::default() };
+            let mut control = read.map_or(unset, |read| read.value);
+            change(&mut control);
+            let mut batch = Batch::new(&app);
+            batch.put(Control::KIND, id.as_str(), &control, expect, None);
+            match self.store.commit(batch).await {
+                Ok(()) => return Ok(self.reload().await?),
+                // Another operator was first: theirs is changed.
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Puts what operators set over what the file says.
+    async fn control_all(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
+        let ids: Vec<String> = tenant.integrations.iter().map(|one| one.id.to_string()).collect();
+        let found = self.store.load_all::<Control>(&tenant.app.id, &ids).await?;
+        for (integration, control) in tenant.integrations.iter_mut().zip(found) {
+            let Some(control) = control else { continue };
+            integration.paused = control.value.paused;
+            integration.limits = control.value.limits.over(integration.limits);
+        }
+        Ok(())
+    }
+
     fn refuse_declared(&self, app: &Id<App>, id: &Id<Webhook>) -> Result<(), SettingsError> {
         let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
         match tenant.webhooks.iter().find(|webhook| webhook.id == *id) {
@@ -224,6 +287,7 @@ impl Settings {
         for tenant in &declared.tenants {
             let mut tenant = tenant.clone();
             tenant.webhooks.extend(self.stored_webhooks(&tenant.app.id).await?);
+            self.control_all(&mut tenant).await?;
             for integration in &tenant.integrations {
                 snapshot.owners.insert(integration.id.clone(), tenant.app.id.clone());
             }

@@ -1,13 +1,14 @@
 //! The operator's socket: health, and one notification's timeline.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::config::{APP, TWILIO};
-use crate::harness::{Engine, Rig, on_both_engines};
+use crate::harness::config::{APP, TWILIO, WEBHOOK};
+use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_running_gateway_is_healthy_and_ready,
     a_timeline_tells_what_happened_to_a_notification,
+    a_timeline_tells_how_webhooks_were_told,
 }
 
 async fn a_running_gateway_is_healthy_and_ready(engine: Engine) {
@@ -35,4 +36,39 @@ async fn a_timeline_tells_what_happened_to_a_notification(engine: Engine) {
 
     let unknown = "/heliograph/v1/notifications/e361392f-7dd3-4bdb-8844-d0d002ac7f72";
     assert_eq!(rig.gateway.admin().get(&format!("{unknown}?app={APP}")).await.status, 404);
+}
+
+/// What the timeline of a notification says of webhooks, once there are this many lines of it.
+async fn told(rig: &Rig, id: &str, count: usize) -> Vec<Value> {
+    let path = format!("/heliograph/v1/notifications/{id}?app={APP}");
+    eventually(&format!("{count} attempts"), async || {
+        let trace = rig.gateway.admin().get(&path).await.expect(200);
+        let timeline = trace["notification"]["timeline"].as_array().expect("a timeline").clone();
+        let times: Vec<&str> = timeline.iter().filter_map(|moment| moment["at"].as_str()).collect();
+        assert!(times.is_sorted(), "{times:?}");
+        let told: Vec<Value> = timeline.into_iter().filter(|moment| moment["what"] == "webhook").collect();
+        (told.len() == count).then_some(told)
+    })
+    .await
+}
+
+async fn a_timeline_tells_how_webhooks_were_told(engine: Engine) {
+    let rig = Rig::with(engine, |config| config.list("webhooks.schedule", &["30ms"])).await;
+    rig.receiver.answer_next(&[500, 500, 500, 404]);
+    let id = rig.notify("+15145550159", "told with effort").await;
+    // Of the two events one fails twice, or both fail and one of them again: four posts, two dead letters.
+    let attempts = told(&rig, &id, 4).await;
+    for attempt in &attempts {
+        assert_eq!(attempt["webhook"], WEBHOOK, "{attempt}");
+        assert!(attempt["trigger"].as_str().is_some_and(|name| name.starts_with("notification:delivery:")));
+        assert!(attempt["tookMs"].is_u64(), "{attempt}");
+        assert_ne!(attempt["nextAt"].is_string(), attempt["deadLetter"].is_string(), "{attempt}");
+    }
+    let letters: Vec<&Value> =
+        attempts.iter().map(|attempt| &attempt["deadLetter"]).filter(|letter| letter.is_string()).collect();
+    assert_eq!(letters.len(), 2, "{attempts:?}");
+    let path = format!("/heliograph/v1/deadletters/replay?app={APP}");
+    rig.gateway.admin().post(&path, &json!({"ids": letters})).await.expect(200);
+    let attempts = told(&rig, &id, 6).await;
+    assert!(attempts[4..].iter().all(|attempt| attempt["status"] == 200), "{attempts:?}");
 }

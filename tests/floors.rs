@@ -20,6 +20,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("sim", &[]),
     ("spool", &[]),
     ("demo", &[]),
+    ("commands", &["model"]),
     ("media", &["model", "core"]),
     ("api", &["model", "core", "wire", "settings", "channels", "media", "metrics", "recorder", "spool"]),
     (
@@ -34,7 +35,7 @@ const ROOF: &[&str] = &["run", "main", "lib", "server", "cli"];
 
 /// Crate → where it may be named, and why there.
 const ADDRESSES: &[(&str, &[&str], &str)] = &[
-    ("reqwest", &["gateway/egress.rs", "gateway/sim/", "gateway/demo/"], "one door out"),
+    ("reqwest", &["gateway/egress.rs", "gateway/sim/", "gateway/demo/", "gateway/commands/"], "one door out"),
     ("governor", &["gateway/outbox/limiter.rs"], "limits are exact because one place keeps them"),
     ("redis", &["gateway/store/redis/"], "an engine is an implementation detail of the store"),
     ("rusqlite", &["gateway/store/embedded/"], "an engine is an implementation detail of the store"),

@@ -16,6 +16,7 @@ on_both_engines! {
     a_template_is_passed_through,
     a_pressed_button_is_a_postback_and_a_quick_reply_a_message,
     messenger_tells_arrival_by_watermark_where_that_is_wanted,
+    a_watermark_is_about_what_messenger_took,
     strangers_on_messenger_come_with_their_names,
 }
 
@@ -223,6 +224,30 @@ async fn messenger_tells_arrival_by_watermark_where_that_is_wanted(engine: Engin
         let channel = rig.receiver.about("notification:delivery:channel", id).await;
         assert_eq!(channel["isFinalEvent"], false);
     }
+}
+
+/// What was throttled waits here, whatever the person read meanwhile.
+async fn a_watermark_is_about_what_messenger_took(engine: Engine) {
+    let line = called("messenger");
+    let rig = Rig::with(engine, |config| line.join(config)).await;
+    let text = |text: &str| json!({"message": {"type": "text", "text": text}});
+    let first = notify(&rig, "messenger", line.person, text("one")).await;
+    rig.receiver.about("notification:delivery:channel", &first).await;
+    let sent = rig.sim().first_to(line.person).await;
+
+    rig.sim().rule(json!({"type": "messenger", "behaviour": "throttle", "retryAfter": 2, "times": 1})).await;
+    let second = notify(&rig, "messenger", line.person, text("two")).await;
+    eventually("a throttled send", async || {
+        let calls = rig.sim().calls().await;
+        calls.iter().any(|call| call["told"] == "throttled").then_some(())
+    })
+    .await;
+    let provider_id = sent["providerId"].as_str().expect("an id");
+    for status in ["reached", "read"] {
+        assert_eq!(rig.sim().receipt(provider_id, status, "valid").await, 200);
+    }
+    rig.receiver.about("notification:delivery:channel", &second).await;
+    assert_eq!(rig.sim().sent_to(line.person).await.len(), 2, "the second was sent all the same");
 }
 
 async fn strangers_on_messenger_come_with_their_names(engine: Engine) {

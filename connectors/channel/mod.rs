@@ -94,6 +94,16 @@ pub trait Channel: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Asks the provider how far a message came whose receipts are overdue. The answer is a receipt like any
+    /// other; `None` when it cannot be asked, or says nothing that a receipt would.
+    async fn look_up(
+        &self,
+        _provider_id: &str,
+        _egress: &dyn Egress,
+    ) -> Result<Option<Receipt>, ChannelError> {
+        Ok(None)
+    }
+
     /// Asks the provider what became of an attempt whose answer was never seen.
     async fn reconcile(&self, _attempt: &Attempt, _egress: &dyn Egress) -> Result<Verdict, ChannelError> {
         Ok(Verdict::NoAnswer)

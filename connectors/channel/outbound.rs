@@ -125,7 +125,7 @@ impl Accepted {
 }
 
 /// A send whose answer was never seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// The reference it carried.
     pub reference: String,
@@ -133,6 +133,13 @@ pub struct Attempt {
     pub destination: Destination,
     /// When it began, in Unix milliseconds.
     pub started_at: i64,
+    /// The piece that was sent.
+    pub body: Body,
+    /// Whether nothing else was sent to this address shortly before: then what the provider took for it since is
+    /// this. For providers that do not show the reference.
+    pub alone: bool,
+    /// The provider's ids of this message's earlier pieces.
+    pub known: Vec<String>,
 }
 
 /// What the provider knows about an attempt.

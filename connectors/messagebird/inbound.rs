@@ -25,7 +25,9 @@ const SENDER_FACTS: &[&str] = &["originator", "sender", "operator"];
 pub(super) fn parse(ours: &Originator, hook: &Verified) -> Result<Vec<InboundEvent>, Malformed> {
     let params = Params::of(hook)?;
     let status = params.get(&["status"]);
-    if let Some(stage) = status.and_then(|status| params.stage(status)) {
+    if let Some(stage) =
+        status.and_then(|status| stage(status, params.status_error(), params.get(&["statusreason"])))
+    {
         return params.receipt(stage, status.unwrap_or_default());
     }
     let unrecognised = |kind: String| Ok(vec![InboundEvent::Unrecognised { kind }]);
@@ -128,19 +130,6 @@ impl Params {
         self.get(&["statuserrorcode"])?.parse().ok()
     }
 
-    /// How far a status says that a message of ours came; `None` for a status that is none.
-    fn stage(&self, status: &str) -> Option<Stage> {
-        Some(match status {
-            "scheduled" | "sent" | "buffered" => Stage::Accepted,
-            "delivered" => Stage::Delivered,
-            "expired" | "delivery_failed" => {
-                let reason = self.get(&["statusreason"]);
-                Stage::Failed(error::undelivered(status, self.status_error(), reason))
-            }
-            _ => return None,
-        })
-    }
-
     fn receipt(&self, stage: Stage, status: &str) -> Result<Vec<InboundEvent>, Malformed> {
         let text = |name| self.get(name).map(str::to_owned);
         let (reference, provider_id) = (text(&["reference"]), text(ID));
@@ -158,6 +147,16 @@ impl Params {
         }
         Ok(events)
     }
+}
+
+/// How far a status says that a message of ours came; `None` for a status that is none.
+pub(super) fn stage(status: &str, error: Option<u64>, reason: Option<&str>) -> Option<Stage> {
+    Some(match status {
+        "scheduled" | "sent" | "buffered" => Stage::Accepted,
+        "delivered" => Stage::Delivered,
+        "expired" | "delivery_failed" => Stage::Failed(error::undelivered(status, error, reason)),
+        _ => return None,
+    })
 }
 
 /// A member of a JSON body as a form would carry it; a list as a name that is repeated.

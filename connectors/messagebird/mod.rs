@@ -6,6 +6,7 @@
 
 mod error;
 mod inbound;
+mod lookup;
 mod outbound;
 mod signature;
 
@@ -15,9 +16,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::channel::{
-    Accepted, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination, Egress,
-    Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Problem, Rate, RawWebhook,
-    Reach, Secret, Settings, Verified, phone,
+    Accepted, Attempt, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination,
+    Egress, Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Problem, Rate,
+    RawWebhook, Reach, Receipt, Secret, Settings, Verdict, Verified, phone,
 };
 
 /// One MessageBird originator.
@@ -123,6 +124,17 @@ impl Channel for MessageBird {
 
     async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Media, ChannelError> {
         outbound::file(&egress.download(outbound::ask_for_file(self, media)?).await?)
+    }
+
+    async fn look_up(&self, provider_id: &str, egress: &dyn Egress) -> Result<Option<Receipt>, ChannelError> {
+        match lookup::ask_for_message(self, provider_id) {
+            Some(request) => lookup::receipt(&egress.call(request).await?),
+            None => Ok(None),
+        }
+    }
+
+    async fn reconcile(&self, attempt: &Attempt, egress: &dyn Egress) -> Result<Verdict, ChannelError> {
+        lookup::verdict(attempt, &egress.call(lookup::ask_for_messages(self, attempt)).await?)
     }
 }
 

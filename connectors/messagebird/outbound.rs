@@ -78,7 +78,7 @@ impl MessageBird {
         format!("AccessKey {}", self.access_key.expose())
     }
 
-    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Request {
+    pub(super) fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Request {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base_url))

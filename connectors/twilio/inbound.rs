@@ -238,21 +238,24 @@ impl Params {
     }
 
     fn receipt(&self, status: &str, reference: Option<String>) -> Result<InboundEvent, Malformed> {
-        let stage = match status {
-            "accepted" | "scheduled" | "queued" | "sending" | "sent" | "partially_delivered" => {
-                Stage::Accepted
-            }
-            "delivered" => Stage::Delivered,
-            "read" => Stage::Read,
-            "failed" | "undelivered" | "canceled" => {
-                let number = self.get("ErrorCode").and_then(|code| code.parse().ok());
-                Stage::Failed(error::undelivered(status, number, self.get("ErrorMessage")))
-            }
-            other => return Ok(InboundEvent::Unrecognised { kind: format!("status {other}") }),
+        let number = self.get("ErrorCode").and_then(|code| code.parse().ok());
+        let Some(stage) = stage(status, number, self.get("ErrorMessage")) else {
+            return Ok(InboundEvent::Unrecognised { kind: format!("status {status}") });
         };
         let provider_id = Some(self.sid()?.to_owned());
         Ok(InboundEvent::Receipt(Receipt { reference, provider_id, stage, status: status.to_owned() }))
     }
+}
+
+/// How far a message of this status came; `None` for a word that nobody documents.
+pub(super) fn stage(status: &str, error: Option<u64>, said: Option<&str>) -> Option<Stage> {
+    Some(match status {
+        "accepted" | "scheduled" | "queued" | "sending" | "sent" | "partially_delivered" => Stage::Accepted,
+        "delivered" => Stage::Delivered,
+        "read" => Stage::Read,
+        "failed" | "undelivered" | "canceled" => Stage::Failed(error::undelivered(status, error, said)),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

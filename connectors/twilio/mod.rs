@@ -1,10 +1,11 @@
 //! Twilio SMS and MMS: the settings, the channel, and the only place here that awaits.
 //!
 //! `inbound` proves and reads hooks, `outbound` writes requests and reads answers, `error` knows what
-//! Twilio's error codes mean. All three are pure.
+//! Twilio's error codes mean, `lookup` asks for what was not heard. All four are pure.
 
 mod error;
 mod inbound;
+mod lookup;
 mod outbound;
 
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::channel::{
-    Accepted, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination, Egress, Fate,
-    Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Problem, Rate, RawWebhook,
-    Reach, Reply, Secret, Settings, Verified, phone,
+    Accepted, Attempt, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination,
+    Egress, Fate, Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Problem, Rate,
+    RawWebhook, Reach, Receipt, Reply, Secret, Settings, Verdict, Verified, phone,
 };
 
 /// One Twilio sender.
@@ -161,6 +162,17 @@ impl Channel for Twilio {
 
     async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Media, ChannelError> {
         outbound::file(&egress.download(outbound::ask_for_file(self, media)?).await?)
+    }
+
+    async fn look_up(&self, provider_id: &str, egress: &dyn Egress) -> Result<Option<Receipt>, ChannelError> {
+        match lookup::ask_for_message(self, provider_id) {
+            Some(request) => lookup::receipt(&egress.call(request).await?),
+            None => Ok(None),
+        }
+    }
+
+    async fn reconcile(&self, attempt: &Attempt, egress: &dyn Egress) -> Result<Verdict, ChannelError> {
+        lookup::verdict(attempt, &egress.call(lookup::ask_for_messages(self, attempt)).await?)
     }
 }
 

@@ -122,7 +122,7 @@ impl Twilio {
     }
 
     /// A request about this account; `path` follows its id.
-    fn request(&self, method: Method, path: &str, form: Option<String>) -> Request {
+    pub(super) fn request(&self, method: Method, path: &str, form: Option<String>) -> Request {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}/2010-04-01/Accounts/{}{path}", self.base_url, self.account_sid))

@@ -1,5 +1,7 @@
 //! The operator's socket: health without a key, `/heliograph/v1` with one.
 
+mod ledger;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::warn;
 
-use crate::core::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters};
+use crate::core::{Announced, CoreError, DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, Place};
 use crate::metrics::PAGE_TYPE;
 use crate::model::{Delivery, Id, KeyScope, Moment, State as DeliveryState, Tenant, Timestamp};
 
@@ -28,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/heliograph/v1/notifications/{notification}", get(notification))
+        .merge(ledger::routes())
         .route("/heliograph/v1/deadletters", get(dead_letters))
         .route("/heliograph/v1/deadletters/replay", post(replay))
 }
@@ -76,7 +79,39 @@ async fn notification(
 ) -> Result<Json<Value>, Problem> {
     let tenant = app_of(&api, &headers, query.app.as_deref())?;
     let delivery = api.core.delivery(&tenant, &path.notification).await?;
-    Ok(Json(json!({ "notification": story(&tenant, &delivery) })))
+    let announced = api.core.announced(&tenant, &delivery).await.map_err(CoreError::from)?;
+    let mut story = story(&tenant, &delivery);
+    interleave(&mut story["timeline"], &announced);
+    Ok(Json(json!({ "notification": story })))
+}
+
+/// Adds to a timeline how webhooks were told, in the order of time.
+fn interleave(timeline: &mut Value, announced: &[Announced]) {
+    let Value::Array(lines) = timeline else { return };
+    lines.extend(announced.iter().map(|Announced { webhook, trigger, attempt }| {
+        let mut line = json!({
+            "at": attempt.at.iso(),
+            "what": "webhook",
+            "webhook": webhook.as_str(),
+            "trigger": trigger,
+            "attempt": attempt.number,
+            "tookMs": attempt.took,
+        });
+        let facts = [
+            ("status", attempt.status.map(Value::from)),
+            ("error", attempt.error.as_deref().map(Value::from)),
+            ("nextAt", attempt.next.map(|at| Value::from(at.iso()))),
+            ("deadLetter", attempt.letter.as_ref().map(|letter| Value::from(letter.as_str()))),
+        ];
+        for (name, fact) in facts {
+            if let Some(fact) = fact {
+                line[name] = fact;
+            }
+        }
+        line
+    }));
+    // ISO times of one form sort as text; what happened at one moment keeps its order.
+    lines.sort_by(|one, other| one["at"].as_str().cmp(&other["at"].as_str()));
 }
 
 fn story(tenant: &Tenant, delivery: &Delivery) -> Value {
@@ -115,29 +150,25 @@ async fn dead_letters(
     Asked(query): Asked<DeadLettersQuery>,
 ) -> Result<Json<Value>, Problem> {
     let tenant = app_of(&api, &headers, query.app.as_deref())?;
+    let after = query.after.as_deref().map(Place::parse);
+    if after == Some(None) {
+        return Err(Problem::invalid("after", "must be the `next` of a page"));
+    }
     let which = DeadLetters {
         webhook: query.webhook.map(Id::new),
         from: moment("from", query.from.as_deref())?,
         to: moment("to", query.to.as_deref())?,
-        limit: usize::MAX,
+        after: after.flatten(),
+        limit: query.limit.unwrap_or(DEAD_LETTERS_PAGE).clamp(1, DEAD_LETTERS_PAGE),
     };
-    let limit = query.limit.unwrap_or(DEAD_LETTERS_PAGE).clamp(1, DEAD_LETTERS_PAGE);
-    let letters = api.core.dead_letters(&tenant, &which).await?;
-    let page = page(&letters, query.after.as_deref(), limit);
+    let page = api.core.dead_letters(&tenant, &which).await?;
     let mut answer = json!({
-        "deadLetters": page.iter().map(|letter| shown(&tenant, letter)).collect::<Vec<Value>>(),
+        "deadLetters": page.letters.iter().map(|letter| shown(&tenant, letter)).collect::<Vec<Value>>(),
     });
-    if let Some(last) = page.last().filter(|_| page.len() == limit) {
-        answer["next"] = Value::from(last.id.as_str());
+    if let Some(next) = page.next {
+        answer["next"] = Value::from(next.to_string());
     }
     Ok(Json(answer))
-}
-
-/// The letters after one. When that one is gone, it was replayed with those before it: all are left to show.
-fn page<'a>(letters: &'a [DeadLetter], after: Option<&str>, limit: usize) -> &'a [DeadLetter] {
-    let at = after.and_then(|after| letters.iter().position(|letter| letter.id.as_str() == after));
-    let left = &letters[at.map_or(0, |at| at + 1)..];
-    &left[..left.len().min(limit)]
 }
 
 fn shown(tenant: &Tenant, letter: &DeadLetter) -> Value {
@@ -189,29 +220,13 @@ async fn replay(
                 webhook: Some(Id::new(webhook)),
                 from: moment("from", asked.from.as_deref())?,
                 to: moment("to", asked.to.as_deref())?,
-                limit: DEAD_LETTERS_PAGE,
+                ..DeadLetters::default()
             };
-            replay_all(&api, &tenant, which).await?
+            api.core.replay_all(&tenant, &which).await?
         }
         _ => return Err(Problem::bad_request("either ids or webhook is required")),
     };
     Ok(Json(Replayed { replayed }))
-}
-
-/// Page by page, until none is left of those given up before now: what fails again is not sent a third time.
-async fn replay_all(api: &Api, tenant: &Tenant, which: DeadLetters) -> Result<usize, Problem> {
-    let now = api.core.now();
-    let which = DeadLetters { to: Some(which.to.map_or(now, |to| to.min(now))), ..which };
-    let mut replayed = 0;
-    loop {
-        let letters = api.core.dead_letters(tenant, &which).await?;
-        let ids: Vec<Id<DeadLetter>> = letters.into_iter().map(|letter| letter.id).collect();
-        let done = api.core.replay(tenant, &ids).await?;
-        if done == 0 {
-            return Ok(replayed);
-        }
-        replayed += done;
-    }
 }
 
 fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {

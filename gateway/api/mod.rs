@@ -8,6 +8,7 @@ mod auth;
 mod bounds;
 mod hooks;
 mod jwt;
+mod limits;
 mod media;
 mod once;
 mod path;
@@ -121,7 +122,7 @@ pub fn public_router(api: Arc<Api>) -> Router {
 
 /// What the operator calls: health and `/heliograph/v1`.
 pub fn admin_router(api: Arc<Api>) -> Router {
-    finished(admin::routes(), api)
+    finished(admin::routes().merge(limits::routes()), api)
 }
 
 /// Counts a request under the route it matched: never under its own words, of which there is no end.

@@ -125,6 +125,7 @@ fn twilio() -> Integration {
         display_name: None,
         settings: settings.as_object().cloned().unwrap_or_default(),
         limits: Limits::default(),
+        paused: false,
         on_unknown: OnUnknown::default(),
         ignore_opt_out: false,
         user_receipts: None,
@@ -132,7 +133,12 @@ fn twilio() -> Integration {
 }
 
 fn tenant(id: &str, integrations: Vec<Integration>) -> Tenant {
-    let app = App { id: Id::new(id), name: "Demo".into(), settings: Default::default() };
+    let app = App {
+        id: Id::new(id),
+        name: "Demo".into(),
+        settings: Default::default(),
+        limits: Default::default(),
+    };
     Tenant { app, integrations, webhooks: Vec::new() }
 }
 
@@ -146,16 +152,7 @@ async fn api() -> Arc<Api> {
         keys: vec![key("app_1", KeyScope::App(Id::new(APP))), key("act_1", KeyScope::Account)],
     };
     let hour = Duration::from_secs(3600);
-    let policy = Policy {
-        retry: Vec::new(),
-        expires_after: hour,
-        reconcile_window: hour,
-        keep_deliveries: hour,
-        keep_dedupe: hour,
-        keep_dead_letters: hour,
-        links_expire_after: hour,
-        public_base: "https://hub.example.org".into(),
-    };
+    let policy = Policy { public_base: "https://hub.example.org".into(), ..Policy::lasting(hour) };
     let (store, clock) = (Arc::new(Empty), Arc::new(SystemClock));
     let public = Url::parse("https://hub.example.org").expect("is a URL");
     let provider = HashMap::from([("twilio".to_owned(), Map::new())]);

@@ -30,9 +30,9 @@ pub(super) fn read(
         let app = App {
             name: section.required("name", problems),
             settings: read_settings(section.section("settings", problems), problems),
+            limits: read_pace(section.section("limits", problems), &["perSecond", "burst"], problems),
             id: id.clone(),
         };
-        read_pace(section.section("limits", problems), &["perSecond", "burst"], problems);
         for mut key in section.sections("keys", problems) {
             let key_id = key.required("id", problems);
             let secret = Secret::new(key.required("secret", problems));
@@ -143,6 +143,7 @@ fn read_integration(
         display_name,
         settings,
         limits,
+        paused: false,
         on_unknown,
         ignore_opt_out,
         user_receipts,

@@ -102,6 +102,8 @@ pub struct StoreChoice {
 pub struct Webhooks {
     /// The waits before each further attempt.
     pub schedule: Vec<Duration>,
+    /// Answers after which there is none.
+    pub finals: &'static [u16],
     /// How long an attempt may take.
     pub timeout: Duration,
     /// Whether an event in retry holds back later ones of its conversation.
@@ -117,8 +119,10 @@ pub struct Send {
     pub expires_after: Duration,
     /// How long a send of unknown outcome waits for a receipt.
     pub reconcile_window: Duration,
-    /// Per channel, after how long a silent receipt counts as unconfirmed.
-    pub receipt_deadline: BTreeMap<String, Duration>,
+    /// Per channel, after how long without a receipt a delivery is unconfirmed.
+    pub receipt_deadlines: BTreeMap<String, Duration>,
+    /// How long a receipt may take before the provider is asked for it.
+    pub receipt_check: Duration,
 }
 
 /// How long things are kept.
@@ -149,6 +153,12 @@ const DURABLE: [&str; 9] = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", 
 
 /// Sends of one app that may wait, when nothing else is said.
 const BACKLOG: u64 = 1_000_000;
+
+/// Answers after which Sunshine does not try again (v1.1 reference, retry policy).
+const SUNSHINE_FINALS: &[u16] = &[400, 401, 403, 404, 406];
+
+/// Standard Webhooks goes on unless the receiver says that it is gone: the others may be a deployment in progress.
+const DURABLE_FINALS: &[u16] = &[410];
 
 /// What the rest of the gateway knows, for checking what the file names.
 #[derive(Debug, Clone, Copy)]
@@ -331,7 +341,9 @@ fn read_egress(mut egress: Section<'_>, problems: &mut Vec<Problem>) -> Vec<IpNe
 
 fn read_webhooks(mut webhooks: Section<'_>, problems: &mut Vec<Problem>) -> Webhooks {
     let named = |waits: &[&str]| waits.iter().filter_map(|wait| values::duration(wait)).collect::<Vec<_>>();
-    let schedule = match webhooks.value("schedule") {
+    let schedule_given = webhooks.value("schedule");
+    let is_durable = matches!(&schedule_given, Some(toml::Value::String(name)) if name == "durable");
+    let schedule = match schedule_given {
         None => named(&SUNSHINE),
         Some(toml::Value::String(name)) if name == "sunshine" => named(&SUNSHINE),
         Some(toml::Value::String(name)) if name == "durable" => named(&DURABLE),
@@ -345,7 +357,8 @@ fn read_webhooks(mut webhooks: Section<'_>, problems: &mut Vec<Problem>) -> Webh
     let strict =
         webhooks.word("ordering", &[("relaxed", false), ("strict", true)], problems).unwrap_or(false);
     webhooks.finish(problems);
-    Webhooks { schedule, timeout, strict }
+    let finals = if is_durable { DURABLE_FINALS } else { SUNSHINE_FINALS };
+    Webhooks { schedule, finals, timeout, strict }
 }
 
 fn read_send(mut send: Section<'_>, problems: &mut Vec<Problem>) -> Send {
@@ -354,13 +367,14 @@ fn read_send(mut send: Section<'_>, problems: &mut Vec<Problem>) -> Send {
     let expires_after = send.duration("expiresAfter", "24h", problems);
     let reconcile_window = send.duration("reconcileWindow", "30s", problems);
     let mut deadlines = send.section("receiptDeadline", problems);
-    let receipt_deadline = [("twilio", "72h"), ("messagebird", "72h"), ("whatsapp", "30d")]
+    let receipt_deadlines = [("twilio", "72h"), ("messagebird", "72h"), ("whatsapp", "30d")]
         .into_iter()
         .map(|(kind, default)| (kind.to_owned(), deadlines.duration(kind, default, problems)))
         .collect();
     deadlines.finish(problems);
+    let receipt_check = send.duration("receiptCheck", "5m", problems);
     send.finish(problems);
-    Send { retry, expires_after, reconcile_window, receipt_deadline }
+    Send { retry, expires_after, reconcile_window, receipt_deadlines, receipt_check }
 }
 
 fn read_retention(mut retention: Section<'_>, problems: &mut Vec<Problem>) -> Retention {

@@ -153,7 +153,7 @@ impl Core {
         );
         delivery.user = Some(user.clone());
         delivery.conversation = Some(message.conversation.clone());
-        batch.insert(&delivery);
+        self.accept(&mut delivery, batch);
         batch.job(NewJob::send(&delivery, now));
     }
 }

@@ -1,17 +1,28 @@
 //! Announcements that nobody took: kept, listed, and sent again on request.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Event, Id, Job, NewJob, Tenant, Timestamp, Webhook, Work};
-use crate::store::{Batch, Cut, Record};
+use crate::model::{App, Event, Id, Job, NewJob, Tenant, Timestamp, Webhook, Work};
+use crate::store::{Batch, Cut, Expect, ListEntry, Record, Versioned};
 
-use super::{Core, CoreError};
+use super::{Core, CoreError, Tries};
 
 /// Dead letters on one page, at most.
 pub const DEAD_LETTERS_PAGE: usize = 100;
 
-/// Dead letters looked at per listing: with filters, a page may be short although there are more.
-const SCAN: usize = 1_000;
+/// Entries of the list read at a time.
+const SCAN: usize = 256;
+
+/// So many scans for one page: with filters, a page may be short although there are more.
+const SCANS_MAX: usize = 40;
+
+/// Dead letters put back to work in one commit.
+const REPLAY_BITE: usize = 100;
+
+/// Entries of expired letters taken out of the list at a time.
+const FORGOTTEN_BITE: usize = 64;
 
 /// An announcement that was given up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,16 +73,64 @@ pub struct DeadLetters {
     pub from: Option<Timestamp>,
     /// Given up before.
     pub to: Option<Timestamp>,
+    /// Those behind this place.
+    pub after: Option<Place>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// A place in the list. Letters of one moment stand in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    rank: i64,
+    member: String,
+}
+
+impl Place {
+    /// Reads a place as it was written.
+    pub fn parse(text: &str) -> Option<Place> {
+        let (rank, member) = text.split_once('-')?;
+        Some(Place { rank: rank.parse().ok()?, member: member.to_owned() })
+    }
+
+    fn of(entry: &ListEntry) -> Place {
+        Place { rank: entry.rank, member: entry.member.clone() }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.rank, self.member)
+    }
+}
+
+/// Some dead letters, oldest first.
+#[derive(Debug, Clone)]
+pub struct DeadLettersPage {
+    /// The letters.
+    pub letters: Vec<DeadLetter>,
+    /// Where to go on, if there may be more.
+    pub next: Option<Place>,
 }
 
 impl Core {
     /// Adds to the batch that an announcement is given up.
     pub fn bury(&self, batch: &mut Batch, letter: &DeadLetter) {
         let expires = Some(letter.last_at + self.policy.keep_dead_letters);
-        batch.put(DeadLetter::KIND, letter.record_id(), letter, crate::store::Expect::Anything, expires);
+        batch.put(DeadLetter::KIND, letter.record_id(), letter, Expect::Anything, expires);
         batch.append(DEAD_LETTERS, letter.last_at.millis(), letter.record_id());
+    }
+
+    /// Adds to the batch the removal of some entries whose letters have expired: the list must not outgrow them.
+    pub async fn forget_expired_letters(&self, app: &Id<App>, batch: &mut Batch) -> Result<(), CoreError> {
+        let kept_since = self.clock.now().millis() - self.policy.keep_dead_letters.as_millis() as i64;
+        let oldest = Cut::After { rank: i64::MIN, limit: FORGOTTEN_BITE };
+        for entry in self.store.page(app, DEAD_LETTERS, oldest).await? {
+            if entry.rank < kept_since {
+                batch.remove(DEAD_LETTERS, entry.member);
+            }
+        }
+        Ok(())
     }
 
     /// The dead letters of an app, oldest first.
@@ -79,41 +138,238 @@ impl Core {
         &self,
         tenant: &Tenant,
         which: &DeadLetters,
-    ) -> Result<Vec<DeadLetter>, CoreError> {
+    ) -> Result<DeadLettersPage, CoreError> {
         let app = &tenant.app.id;
-        let after = which.from.map_or(i64::MIN, |from| from.millis() - 1);
-        let page = self.store.page(app, DEAD_LETTERS, Cut::After { rank: after, limit: SCAN }).await?;
+        let from = which.from.map_or(0, Timestamp::millis);
+        let mut place = which.after.clone().unwrap_or(Place { rank: from, member: String::new() });
+        place = place.max(Place { rank: from, member: String::new() });
         let until = which.to.map_or(i64::MAX, Timestamp::millis);
-        let ids: Vec<String> =
-            page.into_iter().filter(|entry| entry.rank < until).map(|entry| entry.member).collect();
-        let found = self.store.load_all::<DeadLetter>(app, &ids).await?;
-        let letters = found.into_iter().flatten().map(|read| read.value);
-        let wanted =
-            |letter: &DeadLetter| which.webhook.as_ref().is_none_or(|webhook| *webhook == letter.webhook);
-        Ok(letters.filter(wanted).take(which.limit).collect())
+        let mut letters = Vec::new();
+        for _ in 0..SCANS_MAX {
+            let mut entries = self.letters_behind(app, &place).await?;
+            entries.retain(|entry| entry.rank < until);
+            if entries.is_empty() {
+                return Ok(DeadLettersPage { letters, next: None });
+            }
+            let ids: Vec<String> = entries.iter().map(|entry| entry.member.clone()).collect();
+            let found = self.store.load_all::<DeadLetter>(app, &ids).await?;
+            for (entry, found) in entries.iter().zip(found) {
+                place = Place::of(entry);
+                let letter = found.map(|read| read.value);
+                let of_webhook =
+                    |letter: &DeadLetter| which.webhook.as_ref().is_none_or(|of| *of == letter.webhook);
+                letters.extend(letter.filter(of_webhook));
+                if letters.len() >= which.limit {
+                    return Ok(DeadLettersPage { letters, next: Some(place) });
+                }
+            }
+        }
+        Ok(DeadLettersPage { letters, next: Some(place) })
     }
 
-    /// Puts dead letters back to work, each once: its removal and its new job are one commit. How many were.
+    /// The next entries behind a place. The store cuts by rank alone, and many letters may bear the same: those of a
+    /// page's last rank are left to the next page, and a page that holds nothing else is asked for again, larger.
+    async fn letters_behind(&self, app: &Id<App>, place: &Place) -> Result<Vec<ListEntry>, CoreError> {
+        let mut limit = SCAN;
+        loop {
+            let cut = Cut::After { rank: place.rank - 1, limit };
+            let mut entries = self.store.page(app, DEAD_LETTERS, cut).await?;
+            let is_cut = entries.len() == limit;
+            if let Some(last) = entries.last().map(|entry| entry.rank).filter(|_| is_cut) {
+                entries.retain(|entry| entry.rank < last);
+            }
+            entries.retain(|entry| Place::of(entry) > *place);
+            entries.sort_by_cached_key(Place::of);
+            if !entries.is_empty() || !is_cut {
+                return Ok(entries);
+            }
+            limit *= 2;
+        }
+    }
+
+    /// Puts dead letters back to work, each once. How many were.
     pub async fn replay(&self, tenant: &Tenant, ids: &[Id<DeadLetter>]) -> Result<usize, CoreError> {
-        let app = &tenant.app.id;
+        let ids: BTreeSet<String> = ids.iter().map(ToString::to_string).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
         let mut replayed = 0;
-        for id in ids {
-            let Some(read) = self.store.load::<DeadLetter>(app, id.as_str()).await? else { continue };
-            let letter = read.value;
-            let mut batch = Batch::new(app);
-            batch.delete(DeadLetter::KIND, id.as_str());
-            batch.remove(DEAD_LETTERS, id.as_str());
-            batch.job(NewJob {
-                // The letter's own id: replaying it twice at once is one job.
-                id: Id::<Job>::new(id.as_str()),
-                group: letter.webhook.to_string(),
-                lane: letter.lane,
-                due: self.clock.now(),
-                work: Work::Announce { webhook: letter.webhook, event: Box::new(letter.event) },
-            });
-            self.store.commit(batch).await?;
-            replayed += 1;
+        for bite in ids.chunks(REPLAY_BITE) {
+            replayed += self.replay_bite(&tenant.app.id, bite).await?;
         }
         Ok(replayed)
+    }
+
+    /// Puts all that are meant back to work, of those given up before now: what fails again is not sent a third
+    /// time. How many were.
+    pub async fn replay_all(&self, tenant: &Tenant, which: &DeadLetters) -> Result<usize, CoreError> {
+        let now = self.clock.now();
+        let to = Some(which.to.map_or(now, |to| to.min(now)));
+        let mut which = DeadLetters { to, limit: REPLAY_BITE, ..which.clone() };
+        let mut replayed = 0;
+        loop {
+            let page = self.dead_letters(tenant, &which).await?;
+            let ids: Vec<Id<DeadLetter>> = page.letters.into_iter().map(|letter| letter.id).collect();
+            replayed += self.replay(tenant, &ids).await?;
+            which.after = page.next;
+            if which.after.is_none() {
+                return Ok(replayed);
+            }
+        }
+    }
+
+    /// In one commit, so that a letter is either there or at work, whoever else replays it at the same time.
+    async fn replay_bite(&self, app: &Id<App>, ids: &[String]) -> Result<usize, CoreError> {
+        let mut tries = Tries::default();
+        loop {
+            let found = self.store.load_all::<DeadLetter>(app, ids).await?;
+            let mut batch = Batch::new(app);
+            for read in found.into_iter().flatten() {
+                resurrect(&mut batch, read, self.clock.now());
+            }
+            let replayed = batch.jobs.len();
+            let done = self.store.commit(batch).await.map_err(CoreError::from);
+            if !tries.again(&done) {
+                return done.map(|()| replayed);
+            }
+        }
+    }
+}
+
+/// The letter goes and its job comes, if nobody else touched it since it was read.
+fn resurrect(batch: &mut Batch, read: Versioned<DeadLetter>, now: Timestamp) {
+    let letter = &read.value;
+    // A removal has no condition of its own; the write before it has.
+    batch.update(&read);
+    batch.delete(DeadLetter::KIND, letter.record_id());
+    batch.remove(DEAD_LETTERS, letter.record_id());
+    batch.job(NewJob {
+        id: Id::<Job>::new(letter.id.as_str()),
+        group: letter.webhook.to_string(),
+        lane: letter.lane.clone(),
+        due: now,
+        work: Work::Announce { webhook: letter.webhook.clone(), event: Box::new(letter.event.clone()) },
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::Policy;
+    use super::*;
+    use crate::model::{
+        AppSettings, Clock, DeliverySubject, EventDestination, Limits, Notified, SystemClock, What,
+    };
+    use crate::store;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    async fn core() -> Core {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
+        Core::new(store, clock, Policy::lasting(HOUR), |_, _| true, Arc::default())
+    }
+
+    fn tenant() -> Tenant {
+        let app = App {
+            id: Id::new("a"),
+            name: "A".into(),
+            settings: AppSettings::default(),
+            limits: Limits::default(),
+        };
+        Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
+    }
+
+    /// Buries this many letters at one moment, every third of another webhook.
+    async fn bury(core: &Core, count: usize, at: Timestamp) {
+        let app = Id::new("a");
+        for bite in (0..count).collect::<Vec<_>>().chunks(100) {
+            let mut batch = Batch::new(&app);
+            for number in bite {
+                let subject = DeliverySubject::Notification(format!("n{number}"));
+                let what = What::Delivery {
+                    told: Notified::User,
+                    subject,
+                    destination: EventDestination {
+                        kind: "twilio".into(),
+                        integration: Id::new("i"),
+                        address: "+1".into(),
+                    },
+                    external_ids: Vec::new(),
+                    user: None,
+                    conversation: None,
+                };
+                let webhook = if number % 3 == 0 { "other" } else { "w" };
+                let letter = DeadLetter {
+                    id: Id::new(format!("{:05}", number * 7919 % 100_000)),
+                    webhook: Id::new(webhook),
+                    target: String::new(),
+                    trigger: String::new(),
+                    attempts: 1,
+                    last_status: None,
+                    last_error: String::new(),
+                    first_at: at,
+                    last_at: at,
+                    event: Event::new(&app, at, what),
+                    lane: format!("l{number}"),
+                };
+                core.bury(&mut batch, &letter);
+            }
+            core.store.commit(batch).await.expect("a commit");
+        }
+    }
+
+    #[tokio::test]
+    async fn letters_of_one_moment_are_paged_without_a_gap() {
+        let core = core().await;
+        bury(&core, 900, core.now()).await;
+        let mut which = DeadLetters { webhook: Some(Id::new("w")), limit: 70, ..DeadLetters::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = core.dead_letters(&tenant(), &which).await.expect("a page");
+            seen.extend(page.letters.into_iter().map(|letter| letter.id.to_string()));
+            let Some(next) = page.next else { break };
+            which.after = Place::parse(&next.to_string());
+            assert_eq!(which.after.as_ref(), Some(&next));
+        }
+        let different: BTreeSet<&String> = seen.iter().collect();
+        assert_eq!((seen.len(), different.len()), (600, 600));
+    }
+
+    #[tokio::test]
+    async fn two_replays_at_once_put_each_letter_to_work_once() {
+        let core = core().await;
+        bury(&core, 300, core.now()).await;
+        let which = DeadLetters { to: Some(core.now() + HOUR), ..DeadLetters::default() };
+        // A letter of this very moment is not one of before.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let tenant = tenant();
+        let (one, other) = tokio::join!(core.replay_all(&tenant, &which), core.replay_all(&tenant, &which));
+        assert_eq!(one.expect("a replay") + other.expect("a replay"), 300);
+        assert_eq!(core.replay_all(&tenant, &which).await.expect("a replay"), 0);
+        let mut jobs = 0;
+        for queue in core.store.queues() {
+            let epoch = core.store.lease(queue).await.expect("a lease");
+            for group in ["w", "other"] {
+                let claimed = core.store.claim(queue, epoch, group, core.now(), 1_000).await;
+                jobs += claimed.expect("a claim").len();
+            }
+        }
+        assert_eq!(jobs, 300);
+    }
+
+    #[tokio::test]
+    async fn entries_of_expired_letters_leave_the_list() {
+        let core = core().await;
+        let long_ago = Timestamp::from_millis(core.now().millis() - 2 * HOUR.as_millis() as i64);
+        bury(&core, 10, long_ago).await;
+        // Two of them were sent again and given up again.
+        bury(&core, 2, core.now()).await;
+        let app = Id::new("a");
+        let mut batch = Batch::new(&app);
+        core.forget_expired_letters(&app, &mut batch).await.expect("a look");
+        core.store.commit(batch).await.expect("a commit");
+        let left = core.store.page(&app, DEAD_LETTERS, Cut::After { rank: 0, limit: 100 }).await;
+        assert_eq!(left.expect("a page").len(), 2);
     }
 }

@@ -334,11 +334,12 @@ fn animal_name(user: &Id<User>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{App, AppSettings};
+    use crate::model::{App, AppSettings, Limits};
 
     fn tenant(use_animal_names: bool) -> Tenant {
         let settings = AppSettings { use_animal_names, ..AppSettings::default() };
-        let app = App { id: Id::new("5963c0d619a30a2e00de36b8"), name: "Demo".into(), settings };
+        let id = Id::new("5963c0d619a30a2e00de36b8");
+        let app = App { id, name: "Demo".into(), settings, limits: Limits::default() };
         Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
     }
 

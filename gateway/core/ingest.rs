@@ -11,9 +11,7 @@ use crate::store::{Batch, Cut, Expect, Key, Record};
 
 use super::identify::{Known, name_of};
 use super::link::{Answer, answer, declined};
-use super::records::{
-    OptedOut, PROVIDER_ID, ProviderId, SEEN, Waiting, address_id, append_message, messages_of, referred, save,
-};
+use super::records::{OptedOut, SEEN, Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
 use super::{Core, CoreError, Route, Tries};
 
@@ -263,17 +261,6 @@ impl Core {
             self.metrics.receipt(scene.channel.capabilities().kind, scene.now.since(accepted));
         }
         Ok(())
-    }
-
-    async fn reference_of(&self, scene: Scene<'_>, receipt: &Receipt) -> Result<Option<String>, CoreError> {
-        if receipt.reference.is_some() {
-            return Ok(receipt.reference.clone());
-        }
-        let Some(id) = &receipt.provider_id else { return Ok(None) };
-        let key = Key::new(PROVIDER_ID, address_id(&scene.integration.id, id));
-        let stored = self.store.read(&scene.tenant.app.id, &[key]).await?.pop().flatten();
-        let kept: Option<ProviderId> = stored.and_then(|stored| serde_json::from_slice(&stored.body).ok());
-        Ok(kept.map(|kept| kept.reference))
     }
 
     /// A person wants no more messages, or wants them again.

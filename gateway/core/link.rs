@@ -112,7 +112,7 @@ impl Core {
                 expires,
             );
             delivery.user = Some(read.value.id.clone());
-            batch.insert(&delivery);
+            self.accept(&mut delivery, &mut batch);
             batch.job(NewJob::send(&delivery, scene.now));
         } else {
             self.tell_link(scene, &read.value, &pending, LinkOutcome::Match, &mut batch);

@@ -5,9 +5,12 @@
 mod announce;
 mod converse;
 mod dead_letters;
+mod early;
 mod history;
 mod identify;
 mod ingest;
+mod ledger;
+mod limited;
 mod link;
 mod media;
 mod notify;
@@ -15,19 +18,27 @@ mod once;
 mod records;
 mod send;
 mod settle;
+mod unknown;
+mod watch;
 mod watermark;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use announce::{Announced, Attempt};
 pub use converse::{Post, Posted, Toward};
-pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters};
+pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};
 pub use identify::NewUser;
+pub use ledger::{Account, Pending};
+pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
 pub use link::Link;
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
+pub use unknown::Decision;
+pub use watch::{DueLooks, Looked, Overdue};
 
 use heliograph_connectors::channel::Channel;
 
@@ -71,6 +82,10 @@ pub struct Policy {
     pub expires_after: Duration,
     /// How long a send of unknown outcome waits for a receipt.
     pub reconcile_window: Duration,
+    /// Per channel, after how long without a receipt a delivery is unconfirmed.
+    pub receipt_deadlines: BTreeMap<String, Duration>,
+    /// How long a receipt may take before the provider is asked for it.
+    pub receipt_check: Duration,
     /// How long a settled delivery is kept.
     pub keep_deliveries: Duration,
     /// How long a provider's event ids are remembered.
@@ -81,6 +96,25 @@ pub struct Policy {
     pub links_expire_after: Duration,
     /// The address under which others reach the gateway, without a trailing slash.
     pub public_base: String,
+}
+
+#[cfg(test)]
+impl Policy {
+    /// Everything takes this long.
+    pub(crate) fn lasting(time: Duration) -> Policy {
+        Policy {
+            retry: Vec::new(),
+            expires_after: time,
+            reconcile_window: time,
+            receipt_deadlines: BTreeMap::new(),
+            receipt_check: time,
+            keep_deliveries: time,
+            keep_dedupe: time,
+            keep_dead_letters: time,
+            links_expire_after: time,
+            public_base: String::new(),
+        }
+    }
 }
 
 /// Counts how often a use case was tried. (A function around the use case would read better, but the compiler
@@ -171,8 +205,8 @@ impl Core {
 
     /// How many sends of an app wait, through all of its integrations.
     pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
-        let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
-        Ok(self.store.queued(&tenant.app.id, &groups).await?)
+        let integrations: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
+        Ok(self.store.queued(&tenant.app.id, &integrations).await?)
     }
 
     /// Whether what is accepted now could be kept.

@@ -2,7 +2,7 @@
 
 use heliograph_connectors::channel::{Body, Channel};
 
-use crate::model::{Author, Delivery, Id, NewJob, Purpose};
+use crate::model::{Author, Delivery, Id, NewJob, Priority, Purpose, Timestamp};
 use crate::store::Batch;
 
 use super::{Core, CoreError, Once, Route};
@@ -16,6 +16,12 @@ pub struct Notify {
     pub author: Author,
     /// What is sent.
     pub body: Body,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it may leave; at once when unset.
+    pub not_before: Option<Timestamp>,
+    /// When it is too late to send it; the operator's time after it may leave when unset.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Core {
@@ -37,13 +43,17 @@ impl Core {
             )));
         }
         let now = self.clock.now();
-        let purpose = Purpose::Notification { author: notify.author };
-        let expires = now + self.policy.expires_after;
+        let purpose = Purpose::Notification { author: notify.author, priority: notify.priority };
+        let due = notify.not_before.map_or(now, |moment| moment.max(now));
+        let expires = notify.expires_at.unwrap_or(due + self.policy.expires_after);
         let id = Id::fresh_uuid(now);
-        let delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
+        let mut delivery = Delivery::queued(id, purpose, integration, destination, notify.body, now, expires);
         let mut batch = Batch::new(&tenant.app.id);
-        batch.insert(&delivery);
-        batch.job(NewJob::send(&delivery, now));
+        self.accept(&mut delivery, &mut batch);
+        batch.job(match due > now {
+            true => NewJob::send_later(&delivery, due),
+            false => NewJob::send(&delivery, now),
+        });
         once.enter(&mut batch, now, &delivery.id);
         self.store.commit(batch).await?;
         Ok(delivery.id)

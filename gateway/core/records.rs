@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{App, Client, Conversation, Delivery, Id, Integration, Message, Timestamp, User};
+use crate::model::{
+    App, Client, Conversation, Delivery, DeliveryError, Id, Integration, Message, Timestamp, User,
+};
 use crate::store::{Batch, Expect, Record, Store, StoreError, Versioned};
 
 impl Record for User {
@@ -108,14 +110,34 @@ impl Record for OptedOut {
     }
 }
 
-/// Where the delivery is that a provider knows under its own id.
+/// What is known of a provider's own id: where its delivery is, or what was said about it before that was known.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ProviderId {
-    pub(super) reference: String,
+    pub(super) integration: Id<Integration>,
+    pub(super) id: String,
+    pub(super) reference: Option<String>,
+    /// Receipts that came before the answer to the send, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) early: Vec<Early>,
 }
 
-/// The kind of [`ProviderId`].
-pub(super) const PROVIDER_ID: &str = "provider";
+impl Record for ProviderId {
+    const KIND: &'static str = "provider";
+
+    fn record_id(&self) -> String {
+        address_id(&self.integration, &self.id)
+    }
+}
+
+/// A receipt that waits for the send it is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Early {
+    pub(super) status: String,
+    /// 1 accepted, 2 delivered, 3 read; else it failed.
+    pub(super) rank: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<DeliveryError>,
+}
 
 /// The kind of the marks that an event of a provider was seen.
 pub(super) const SEEN: &str = "seen";

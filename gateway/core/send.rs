@@ -6,22 +6,22 @@
 use std::time::Duration;
 
 use heliograph_connectors::channel::{
-    Accepted, Body, ChannelError, Code, Destination, Earlier, Fate, Occasion, OutboundMessage, Scope,
+    Accepted, Attempt, Body, ChannelError, Code, Destination, Earlier, Fate, Occasion, OutboundMessage, Scope,
 };
 use url::Url;
 
-use crate::model::{
-    Client, Delivery, DeliveryError, Id, Notified, OnUnknown, Purpose, State, Tenant, Timestamp, User,
-};
+use crate::model::{Client, Delivery, DeliveryError, Id, Notified, Purpose, Tenant, Timestamp, User};
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
+use super::limited::count_call;
 use super::records::{OptedOut, address_id};
 use super::settle::Scene;
+use super::unknown::Hold;
 use super::watermark::on_its_way;
 use super::{Core, CoreError, Route, Tries};
 
 /// How often a send of unknown outcome is looked at during its reconcile window.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a claimed send turns out to need.
 #[derive(Debug)]
@@ -33,6 +33,13 @@ pub enum Begin {
         /// The piece, as its channel is given it.
         message: Box<OutboundMessage>,
     },
+    /// First the provider must be asked what became of the last attempt.
+    Ask {
+        /// At which piece of the message.
+        part: usize,
+        /// The attempt.
+        attempt: Box<Attempt>,
+    },
     /// Nothing now: settle so.
     Settle(Settlement, Batch),
 }
@@ -42,6 +49,8 @@ pub enum Begin {
 pub enum Conclusion {
     /// The message has another piece: commit this and begin again under the same claim.
     NextPart(Batch),
+    /// Commit this and begin again under the same claim, whose permit was not used yet.
+    Again(Batch),
     /// Settle the claim so.
     Settle(Settlement, Batch),
     /// Settle the claim so, and hold back what the provider wants held back.
@@ -52,8 +61,8 @@ pub enum Conclusion {
         batch: Batch,
         /// What the provider named.
         scope: Scope,
-        /// How long: what it asked for, else the channel's usual pause.
-        pause: Duration,
+        /// How long it asked for, if it did; the settlement then waits so long.
+        asked: Option<Duration>,
     },
 }
 
@@ -89,8 +98,10 @@ impl Core {
         let Some(mut read) = self.store.load::<Delivery>(app, id.as_str()).await? else {
             return Ok(Begin::Settle(Settlement::Done, batch));
         };
-        if let Some(settlement) = self.hold(scene, &mut read, attempt, &mut batch).await? {
-            return Ok(Begin::Settle(settlement, batch));
+        match self.hold(scene, &mut read, attempt, &mut batch).await? {
+            Some(Hold::Settle(settlement)) => return Ok(Begin::Settle(settlement, batch)),
+            Some(Hold::Ask(part, attempt)) => return Ok(Begin::Ask { part, attempt: Box::new(attempt) }),
+            None => {}
         }
         let delivery = &mut read.value;
         let mut parts = match self.pieces(scene, delivery).await? {
@@ -106,9 +117,10 @@ impl Core {
             return Ok(Begin::Settle(Settlement::Done, batch));
         };
         delivery.sending(parts.len(), scene.now);
+        count_call(scene.integration, scene.now, &mut batch);
         let message = self.outbound(scene, delivery, part, parts.swap_remove(part), hook_url).await?;
         on_its_way(scene, &message.destination.address, &message.reference, &mut batch);
-        self.save_delivery(scene.now, &read, &mut batch);
+        self.save_delivery(scene.now, &mut read, &mut batch);
         self.store.commit(batch).await?;
         Ok(Begin::Call { part, message: Box::new(message) })
     }
@@ -124,7 +136,7 @@ impl Core {
     ) -> Result<OutboundMessage, CoreError> {
         let (occasion, author) = match &delivery.purpose {
             Purpose::Message { author, .. } => (Occasion::Conversation, author.clone()),
-            Purpose::Notification { author } => (Occasion::Notification, author.name.clone()),
+            Purpose::Notification { author, .. } => (Occasion::Notification, author.name.clone()),
             Purpose::Link { .. } => (Occasion::Notification, None),
         };
         let address = delivery.destination.as_str();
@@ -166,43 +178,6 @@ impl Core {
         }
     }
 
-    /// Reasons not to call now: it is over, or its last call's outcome is not known yet.
-    async fn hold(
-        &self,
-        scene: Scene<'_>,
-        read: &mut Versioned<Delivery>,
-        attempt: u32,
-        batch: &mut Batch,
-    ) -> Result<Option<Settlement>, CoreError> {
-        let delivery = &mut read.value;
-        if !delivery.state.is_open() {
-            return Ok(Some(Settlement::Done));
-        }
-        // Claimed while a call is marked open: the process that made it died before it could conclude.
-        if matches!(delivery.state, State::Sending { .. }) {
-            delivery.unknown("the gateway stopped during the call", scene.now);
-            self.save_delivery(scene.now, read, batch);
-            return Ok(Some(self.look_again(scene.now, attempt)));
-        }
-        let State::Unknown { since } = delivery.state else {
-            return Ok(None);
-        };
-        let until = since + self.policy.reconcile_window;
-        if scene.now < until {
-            return Ok(Some(self.look_again(scene.now, attempt)));
-        }
-        match scene.integration.on_unknown {
-            OnUnknown::Resend => Ok(None),
-            OnUnknown::Hold => Ok(Some(Settlement::Done)),
-            OnUnknown::Fail => {
-                let told = delivery
-                    .failed(error(Code::ChannelError, "the send's outcome stayed unknown"), scene.now);
-                self.moved(scene, read.clone(), told, batch).await?;
-                Ok(Some(Settlement::Done))
-            }
-        }
-    }
-
     /// The pieces to send, or why nothing is to be sent at all.
     async fn pieces(
         &self,
@@ -233,22 +208,12 @@ impl Core {
     ) -> Result<Conclusion, CoreError> {
         let scene = Scene::at(route, self.clock.now());
         let app = &scene.tenant.app.id;
-        let mut batch = Batch::new(app);
-        let Some(mut read) = self.store.load::<Delivery>(app, id.as_str()).await? else {
+        let batch = Batch::new(app);
+        let Some(read) = self.store.load::<Delivery>(app, id.as_str()).await? else {
             return Ok(Conclusion::Settle(Settlement::Done, batch));
         };
         match result {
-            Ok(accepted) => {
-                read.value.aliases.clone_from(&accepted.aliases);
-                let told = read.value.accepted(part, accepted.provider_id.clone(), scene.reach(), scene.now);
-                let more = read.value.state.is_open() && read.value.next_part().is_some();
-                self.moved(scene, read, told, &mut batch).await?;
-                Ok(if more {
-                    Conclusion::NextPart(batch)
-                } else {
-                    Conclusion::Settle(Settlement::Done, batch)
-                })
-            }
+            Ok(accepted) => self.conclude_accepted(scene, read, part, accepted, batch).await,
             Err(failure) => self.conclude_failure(scene, read, attempt, failure, batch).await,
         }
     }
@@ -268,24 +233,24 @@ impl Core {
         }
         match &failure.fate {
             Fate::Throttled { retry_after, scope } => {
-                delivery.requeued("throttled", &failure.detail, scene.now);
-                self.save_delivery(scene.now, &read, &mut batch);
                 let pause = retry_after.unwrap_or(scene.channel.capabilities().rate.pause);
+                delivery.requeued("throttled", &waits(pause, failure), scene.now);
+                self.save_delivery(scene.now, &mut read, &mut batch);
                 let due = scene.now + pause;
                 let settlement = Settlement::Again(Retry { due, attempt, keeps_lane: true });
-                Ok(Conclusion::Throttled { settlement, batch, scope: *scope, pause })
+                Ok(Conclusion::Throttled { settlement, batch, scope: *scope, asked: *retry_after })
             }
             Fate::Transient { maybe_sent: true } => {
-                delivery.unknown(&failure.detail, scene.now);
-                self.save_delivery(scene.now, &read, &mut batch);
+                delivery.unknown(&told(failure), scene.now);
+                self.save_delivery(scene.now, &mut read, &mut batch);
                 Ok(Conclusion::Settle(self.look_again(scene.now, attempt), batch))
             }
             Fate::Transient { maybe_sent: false } => {
                 if let Some(due) = retry_at(&self.policy.retry, attempt, scene.now)
                     && due < delivery.expires
                 {
-                    delivery.requeued("retrying", &failure.detail, scene.now);
-                    self.save_delivery(scene.now, &read, &mut batch);
+                    delivery.requeued("retrying", &waits(due.since(scene.now), failure), scene.now);
+                    self.save_delivery(scene.now, &mut read, &mut batch);
                     let retry = Retry { due, attempt: attempt + 1, keeps_lane: true };
                     return Ok(Conclusion::Settle(Settlement::Again(retry), batch));
                 }
@@ -326,15 +291,8 @@ impl Core {
         }
         let told = read.value.failed(error(Code::UncategorizedError, "the integration is not active"), now);
         self.tell(tenant, now, &read.value, None, told, &mut batch);
-        self.save_delivery(now, &read, &mut batch);
+        self.save_delivery(now, &mut read, &mut batch);
         Ok(Some(batch))
-    }
-
-    /// A send of unknown outcome keeps its lane, and is looked at often: a receipt may settle it any moment, and
-    /// the person's next messages wait behind it.
-    fn look_again(&self, now: Timestamp, attempt: u32) -> Settlement {
-        let due = now + self.policy.reconcile_window.min(LOOK_AGAIN);
-        Settlement::Again(Retry { due, attempt, keeps_lane: true })
     }
 }
 
@@ -350,7 +308,25 @@ pub(super) fn retry_at(schedule: &[Duration], attempt: u32, now: Timestamp) -> O
     Some(now + *wait)
 }
 
-fn error(code: Code, message: &str) -> DeliveryError {
+/// Characters of a provider's answer that the story of a delivery keeps.
+const ANSWER_MAX: usize = 160;
+
+/// A provider's answer in one short line: its own code where it has one, and its words.
+pub(super) fn told(failure: &ChannelError) -> String {
+    let words = failure.detail.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: String = words.chars().take(ANSWER_MAX).collect();
+    match &failure.provider_code {
+        Some(code) => format!("{code}: {words}"),
+        None => words,
+    }
+}
+
+/// The same, and how long that is a reason to wait.
+fn waits(pause: Duration, failure: &ChannelError) -> String {
+    format!("waits {:.1}s: {}", pause.as_secs_f64(), told(failure))
+}
+
+pub(super) fn error(code: Code, message: &str) -> DeliveryError {
     DeliveryError { code, message: message.to_owned(), underlying: None }
 }
 

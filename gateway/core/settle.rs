@@ -9,10 +9,10 @@ use crate::model::{
     Author, Delivery, DeliverySubject, Event, EventDestination, Id, Integration, Message, Notified, Purpose,
     Source, Tenant, Timestamp, User, What,
 };
-use crate::store::{Batch, Expect, Record, Versioned};
+use crate::store::{Batch, Versioned};
 
 use super::identify::{Known, Sighting};
-use super::records::{PROVIDER_ID, ProviderId, address_id, append_message, referred};
+use super::records::{append_message, referred};
 use super::{Core, CoreError, Route};
 
 /// Where and when something happens.
@@ -47,13 +47,14 @@ impl Core {
         &self,
         scene: Scene<'_>,
         mut read: Versioned<Delivery>,
-        told: Vec<Notified>,
+        mut told: Vec<Notified>,
         batch: &mut Batch,
     ) -> Result<(), CoreError> {
+        told.extend(self.keep_provider_ids(scene, &mut read.value, batch).await?);
         if !told.is_empty() {
             match read.value.purpose.clone() {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
-                Purpose::Notification { author } => {
+                Purpose::Notification { author, .. } => {
                     let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
                     self.tell(scene.tenant, scene.now, &read.value, known.as_ref(), told, batch);
                 }
@@ -63,17 +64,8 @@ impl Core {
                 }
             }
         }
-        self.keep_provider_ids(scene, &read.value, batch);
-        self.save_delivery(scene.now, &read, batch);
+        self.save_delivery(scene.now, &mut read, batch);
         Ok(())
-    }
-
-    /// Writes a delivery; once it is over, only for as long as the operator keeps such.
-    pub(super) fn save_delivery(&self, now: Timestamp, read: &Versioned<Delivery>, batch: &mut Batch) {
-        let over = read.value.told_final && !read.value.state.is_open();
-        let expires = over.then(|| now + self.policy.keep_deliveries);
-        let expect = Expect::Version(read.version);
-        batch.put(Delivery::KIND, read.value.id.as_str(), &read.value, expect, expires);
     }
 
     /// Announces how a delivery moved.
@@ -152,25 +144,6 @@ impl Core {
             return Ok(Some(known.user));
         }
         Ok(self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await?.map(|read| read.value))
-    }
-
-    /// Where receipts name messages only by the provider's ids, remembers whose they are.
-    fn keep_provider_ids(&self, scene: Scene<'_>, delivery: &Delivery, batch: &mut Batch) {
-        if scene.channel.capabilities().echoes_reference {
-            return;
-        }
-        for (part, id) in delivery.parts.iter().enumerate() {
-            let Some(id) = &id.provider_id else { continue };
-            let id = address_id(&delivery.integration, id);
-            let kept = ProviderId { reference: delivery.reference(part) };
-            batch.put(
-                PROVIDER_ID,
-                id,
-                &kept,
-                Expect::Anything,
-                Some(scene.now + self.policy.keep_deliveries),
-            );
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use heliograph_connectors::channel::{Person, Receipt, Stage};
 
-use crate::model::{Id, Integration, Timestamp};
+use crate::model::{Delivery, Id, Integration, Timestamp};
 use crate::store::{Batch, Cut};
 
 use super::settle::Scene;
@@ -32,7 +32,14 @@ impl Core {
         let app = &scene.tenant.app.id;
         let list = unread_by(&scene.integration.id, &who.address);
         let before = Cut::Before { rank: up_to.millis().saturating_add(1), limit: UNREAD_MAX };
-        let covered = self.store.page(app, &list, before).await?;
+        let page = self.store.page(app, &list, before).await?;
+        let is_full = page.len() == UNREAD_MAX;
+        let mut covered = Vec::new();
+        for entry in page {
+            if self.is_taken(scene, &entry.member).await? {
+                covered.push(entry);
+            }
+        }
         let is_read = stage == Stage::Read;
         let status = if is_read { "read watermark" } else { "delivery watermark" };
         for entry in &covered {
@@ -45,7 +52,7 @@ impl Core {
             self.receipt(scene, &receipt).await?;
         }
         // What was delivered may still be read; what was read is over.
-        if is_read || covered.len() == UNREAD_MAX {
+        if is_read || is_full {
             let mut batch = Batch::new(app);
             for entry in covered {
                 batch.remove(&list, entry.member);
@@ -53,6 +60,16 @@ impl Core {
             self.store.commit(batch).await?;
         }
         Ok(())
+    }
+
+    /// Whether the provider is known to have a piece. A watermark is about such alone: what was throttled, or cut off
+    /// before the provider read it, is in the list as well, and to call it delivered would lose it.
+    async fn is_taken(&self, scene: Scene<'_>, reference: &str) -> Result<bool, CoreError> {
+        let (id, part) = Delivery::parse_reference(reference);
+        let found = self.store.load::<Delivery>(&scene.tenant.app.id, id.as_str()).await?;
+        // What is no longer kept is over.
+        let Some(read) = found else { return Ok(true) };
+        Ok(read.value.parts.get(part).is_some_and(|part| part.rank > 0))
     }
 }
 

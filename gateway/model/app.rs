@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use heliograph_connectors::channel::Secret;
+use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -18,6 +18,8 @@ pub struct App {
     pub name: String,
     /// Its switches.
     pub settings: AppSettings,
+    /// The pace all its integrations share; none when nothing is set.
+    pub limits: Limits,
 }
 
 /// An app's switches, by the names v1.1 gives them.
@@ -71,6 +73,8 @@ pub struct Integration {
     pub settings: Map<String, Value>,
     /// The pace set for it; what is unset is the channel's.
     pub limits: Limits,
+    /// Whether an operator holds back all it sends.
+    pub paused: bool,
     /// What to do with a send whose outcome stays unknown.
     pub on_unknown: OnUnknown,
     /// Send even to those who opted out.
@@ -104,6 +108,24 @@ pub struct Limits {
     /// Messages that may leave at once after a pause.
     #[serde(default)]
     pub burst: Option<u32>,
+}
+
+impl Limits {
+    /// These, and where one is unset, the other's.
+    pub fn over(self, other: Limits) -> Limits {
+        Limits {
+            per_second: self.per_second.or(other.per_second),
+            per_day: self.per_day.or(other.per_day),
+            burst: self.burst.or(other.burst),
+        }
+    }
+
+    /// Messages a second and at once, on a channel that usually takes so many. A pace set without a burst must not
+    /// inherit a burst longer than its own second.
+    pub fn pace(&self, usual: &Rate) -> (f64, u32) {
+        let own = self.per_second.map(|per_second| (per_second.ceil() as u32).max(1));
+        (self.per_second.unwrap_or(usual.per_second), self.burst.or(own).unwrap_or(usual.burst))
+    }
 }
 
 /// What to do with a send whose outcome stays unknown.
@@ -200,6 +222,7 @@ mod tests {
             display_name: None,
             settings,
             limits: Limits::default(),
+            paused: false,
             on_unknown: OnUnknown::Resend,
             ignore_opt_out: false,
             user_receipts: None,

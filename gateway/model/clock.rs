@@ -39,6 +39,12 @@ impl Timestamp {
         Some(Timestamp(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()))
     }
 
+    /// Reads a date as HTTP and mail write it: `Sat, 21 Nov 2026 08:00:00 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Timestamp(date.as_millisecond()))
+    }
+
     /// How long ago `earlier` was; zero when it lies ahead.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0) as u64)

@@ -3,11 +3,16 @@
 //! All rules about order, repetition and finality are here: a receipt told twice, late or out of order changes
 //! nothing twice and nothing backwards, and at most one final event leaves.
 
-use heliograph_connectors::channel::{Body, ChannelError, Code, Reach, Stage};
+mod ledger;
+mod moves;
+
+use heliograph_connectors::channel::{Body, ChannelError, Code};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Author, Client, Conversation, Id, Integration, Message, Timestamp, User};
+pub use ledger::{Booked, Standing, Total};
+
+use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User};
 
 /// Moments kept per delivery; a provider that repeats itself must not grow a record without end.
 const TIMELINE_MAX: usize = 64;
@@ -46,6 +51,18 @@ pub struct Delivery {
     /// Calls made after an unknown outcome: each may have doubled the message.
     #[serde(default)]
     pub resends: u32,
+    /// When the open attempt began, or the first of those whose outcome nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// How often the provider was asked what became of them.
+    #[serde(default)]
+    pub asked: u32,
+    /// When the provider had all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// As what it was counted last.
+    #[serde(default)]
+    pub booked: Booked,
     /// Whether customers heard of the provider's acceptance.
     #[serde(default)]
     pub told_channel: bool,
@@ -74,6 +91,9 @@ pub enum Purpose {
     Notification {
         /// Who the business says it is.
         author: Author,
+        /// How urgent it is.
+        #[serde(default)]
+        priority: Priority,
     },
     /// A message of a conversation.
     Message {
@@ -185,6 +205,15 @@ pub struct Moment {
     pub detail: Option<String>,
 }
 
+/// Whether a message that is sent again may have been sent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// It may.
+    Left,
+    /// The provider says that it never had it.
+    Settled,
+}
+
 /// What customers must hear.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -235,6 +264,10 @@ impl Delivery {
             total: 0,
             attempts: 0,
             resends: 0,
+            began: None,
+            asked: 0,
+            sent_at: None,
+            booked: Booked::default(),
             told_channel: false,
             told_final: false,
             user: None,
@@ -262,80 +295,6 @@ impl Delivery {
         (0..self.total).find(|part| self.parts.get(*part).is_none_or(|part| part.rank == 0))
     }
 
-    /// A call to the provider is about to be made: commit this first.
-    pub fn sending(&mut self, total: usize, now: Timestamp) {
-        if matches!(self.state, State::Unknown { .. }) {
-            self.resends += 1;
-        }
-        self.total = total;
-        self.attempts += 1;
-        self.state = State::Sending { since: now };
-        self.note(now, "sending", None);
-    }
-
-    /// The provider took a piece.
-    pub fn accepted(
-        &mut self,
-        part: usize,
-        id: Option<String>,
-        reach: Reach,
-        now: Timestamp,
-    ) -> Vec<Notified> {
-        self.note(now, "accepted", id.clone());
-        self.raise(part, 1, id);
-        self.judge(reach, now)
-    }
-
-    /// The provider says how far a piece came.
-    pub fn receipt(
-        &mut self,
-        part: usize,
-        id: Option<String>,
-        stage: Stage,
-        reach: Reach,
-        now: Timestamp,
-    ) -> Vec<Notified> {
-        // A receipt for a piece that cannot exist is the provider's mistake, not a reason to grow the record.
-        if part >= self.total.max(1) {
-            return Vec::new();
-        }
-        self.total = self.total.max(1);
-        match stage {
-            Stage::Failed(error) => return self.failed(error.into(), now),
-            Stage::Accepted => self.raise(part, 1, id),
-            Stage::Delivered => self.raise(part, 2, id),
-            Stage::Read => self.raise(part, 3, id),
-        }
-        self.judge(reach, now)
-    }
-
-    /// It will not arrive. Says so once, and not after the end was told.
-    pub fn failed(&mut self, error: DeliveryError, now: Timestamp) -> Vec<Notified> {
-        self.note(now, "failed", Some(error.message.clone()));
-        if self.told_final || matches!(self.state, State::Failed { .. } | State::Delivered | State::Read) {
-            return Vec::new();
-        }
-        self.state = State::Failed { error: error.clone() };
-        self.told_final = true;
-        vec![Notified::Failure { error }]
-    }
-
-    /// The call's outcome is not known.
-    pub fn unknown(&mut self, detail: &str, now: Timestamp) {
-        if matches!(self.state, State::Sending { .. }) {
-            self.state = State::Unknown { since: now };
-        }
-        self.note(now, "unknown", Some(detail.to_owned()));
-    }
-
-    /// The call certainly had no effect: back to waiting.
-    pub fn requeued(&mut self, what: &str, detail: &str, now: Timestamp) {
-        if matches!(self.state, State::Sending { .. }) {
-            self.state = State::Queued;
-        }
-        self.note(now, what, Some(detail.to_owned()));
-    }
-
     /// Keeps the provider's own word about a piece. False when it said the same before.
     pub fn reported(&mut self, part: usize, status: &str, now: Timestamp) -> bool {
         let detail = if part == 0 { status.to_owned() } else { format!("{status} (part {part})") };
@@ -359,65 +318,11 @@ impl Delivery {
 
     /// Adds a line to the story.
     pub fn note(&mut self, at: Timestamp, what: &str, detail: Option<String>) {
-        if self.timeline.len() < TIMELINE_MAX {
-            self.timeline.push(Moment { at, what: what.to_owned(), detail });
+        if self.timeline.len() >= TIMELINE_MAX {
+            // How it began and how it ends are worth most.
+            self.timeline.remove(TIMELINE_MAX / 2);
         }
-    }
-
-    fn raise(&mut self, part: usize, rank: u8, id: Option<String>) {
-        if self.parts.len() <= part {
-            self.parts.resize_with(part + 1, Part::default);
-        }
-        let piece = &mut self.parts[part];
-        piece.rank = piece.rank.max(rank);
-        if piece.provider_id.is_none() {
-            piece.provider_id = id;
-        }
-    }
-
-    /// Draws the conclusions from what the pieces reached: a message is as far as its last piece.
-    fn judge(&mut self, reach: Reach, now: Timestamp) -> Vec<Notified> {
-        let reached =
-            (0..self.total).map(|part| self.parts.get(part).map_or(0, |part| part.rank)).min().unwrap_or(0);
-        if matches!(self.state, State::Failed { .. }) || reached == 0 {
-            // A call for a later piece may still be open; what is waiting goes on waiting.
-            if reached == 0 && matches!(self.state, State::Sending { .. } | State::Unknown { .. }) {
-                self.state = State::Queued;
-            }
-            return Vec::new();
-        }
-        let state = match reached {
-            1 => State::Sent,
-            2 => State::Delivered,
-            _ => State::Read,
-        };
-        if self.depth() < reached {
-            self.note(now, state.word(), None);
-            self.state = state;
-        }
-        let mut told = Vec::new();
-        if !self.told_channel {
-            self.told_channel = true;
-            let is_final = reach == Reach::Channel;
-            if !self.told_final {
-                told.push(Notified::Channel { is_final });
-            }
-            self.told_final |= is_final;
-        }
-        if reached >= 2 && !self.told_final {
-            self.told_final = true;
-            told.push(Notified::User);
-        }
-        told
-    }
-
-    fn depth(&self) -> u8 {
-        match self.state {
-            State::Sent | State::Unconfirmed => 1,
-            State::Delivered => 2,
-            State::Read => 3,
-            _ => 0,
-        }
+        self.timeline.push(Moment { at, what: what.to_owned(), detail });
     }
 }
 

@@ -2,7 +2,50 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Delivery, Event, Id, MediaFile, Timestamp, Webhook};
+use super::{App, Delivery, Event, Id, Integration, MediaFile, Purpose, Timestamp, Webhook};
+
+/// How urgent a send is. The priorities of an integration share its pace, each with a share that is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Somebody waits for it: replies, one-time codes.
+    High,
+    /// What nobody said anything about.
+    #[default]
+    Normal,
+    /// It may take hours.
+    Bulk,
+}
+
+impl Priority {
+    /// Each, the most urgent first.
+    pub const ALL: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Bulk];
+
+    /// What follows the integration in the name of a group or lane; nothing for the normal ones.
+    fn suffix(self) -> &'static str {
+        match self {
+            Priority::High => ">high",
+            Priority::Normal => "",
+            Priority::Bulk => ">bulk",
+        }
+    }
+
+    /// The group of an integration's sends of this priority.
+    pub fn group(self, integration: &Id<Integration>) -> String {
+        format!("{integration}{}", self.suffix())
+    }
+
+    /// The integration and priority of a group of sends. (A webhook's group is named as an integration's normal one
+    /// is: by its id.)
+    pub fn of_group(group: &str) -> Option<(&str, Priority)> {
+        match group.split_once('>') {
+            None => Some((group, Priority::Normal)),
+            Some((integration, "high")) => Some((integration, Priority::High)),
+            Some((integration, "bulk")) => Some((integration, Priority::Bulk)),
+            Some(_) => None,
+        }
+    }
+}
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,15 +86,25 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A send: one lane per destination of an integration. It has the delivery's id: a delivery has one job.
+    /// A send: one lane per destination and priority of an integration. It has the delivery's id: a delivery has one
+    /// job.
     pub fn send(delivery: &Delivery, due: Timestamp) -> NewJob {
-        NewJob {
-            id: Id::new(delivery.id.as_str()),
-            group: delivery.integration.to_string(),
-            lane: format!("{}>{}", delivery.integration, delivery.destination),
-            due,
-            work: Work::Send { delivery: delivery.id.clone() },
-        }
+        let Delivery { id, integration, destination, .. } = delivery;
+        let priority = match &delivery.purpose {
+            Purpose::Notification { priority, .. } => *priority,
+            Purpose::Message { .. } | Purpose::Link { .. } => Priority::High,
+        };
+        let group = priority.group(integration);
+        let lane = format!("{group}>{destination}");
+        NewJob { id: Id::new(id.as_str()), group, lane, due, work: Work::Send { delivery: id.clone() } }
+    }
+
+    /// The same for what is to leave later. It has a lane of its own, or it would hold back what the person is to get
+    /// before.
+    pub fn send_later(delivery: &Delivery, due: Timestamp) -> NewJob {
+        let now = NewJob::send(delivery, due);
+        let lane = format!("{}>at:{}>{}", now.group, delivery.id, delivery.destination);
+        NewJob { lane, ..now }
     }
 
     /// A file to be fetched; none waits for another.
@@ -94,4 +147,64 @@ pub struct Job {
     pub attempt: u32,
     /// What.
     pub work: Work,
+}
+
+impl Job {
+    /// What a group begins with: the integration, for sends and files.
+    pub fn integration(group: &str) -> &str {
+        group.split_once('>').map_or(group, |(integration, _)| integration)
+    }
+
+    /// Whom a send is for.
+    pub fn destination(&self) -> &str {
+        let rest = self.lane.strip_prefix(&*self.group).unwrap_or(&self.lane).trim_start_matches('>');
+        match rest.strip_prefix("at:").and_then(|later| later.split_once('>')) {
+            Some((_, destination)) => destination,
+            None => rest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heliograph_connectors::channel::{Body, Content};
+    use serde_json::Map;
+
+    use super::*;
+    use crate::model::{Author, Limits, OnUnknown};
+
+    fn sent(priority: Priority, later: i64) -> (NewJob, Job) {
+        let integration = Integration {
+            id: Id::new("5e1f"),
+            app: Id::new("a"),
+            kind: "twilio".into(),
+            display_name: None,
+            settings: Map::new(),
+            limits: Limits::default(),
+            paused: false,
+            on_unknown: OnUnknown::Resend,
+            ignore_opt_out: false,
+            user_receipts: None,
+        };
+        let at = Timestamp::from_millis(0);
+        let purpose = Purpose::Notification { author: Author::business(), priority };
+        let body = Body::Content(Content::text("hi"));
+        let delivery = Delivery::queued(Id::new("d"), purpose, &integration, "+1514".into(), body, at, at);
+        let due = Timestamp::from_millis(later);
+        let new = if later > 0 { NewJob::send_later(&delivery, due) } else { NewJob::send(&delivery, due) };
+        let NewJob { id, group, lane, work, .. } = new.clone();
+        (new, Job { id, app: Id::new("a"), group, lane, due, attempt: 0, work })
+    }
+
+    #[test]
+    fn groups_and_lanes_have_the_names_that_stored_work_has() {
+        let name = |priority, later| {
+            let (new, job) = sent(priority, later);
+            assert_eq!((Job::integration(&job.group), job.destination()), ("5e1f", "+1514"));
+            (new.group, new.lane)
+        };
+        assert_eq!(name(Priority::Normal, 0), ("5e1f".into(), "5e1f>+1514".into()));
+        assert_eq!(name(Priority::High, 0), ("5e1f>high".into(), "5e1f>high>+1514".into()));
+        assert_eq!(name(Priority::Bulk, 9), ("5e1f>bulk".into(), "5e1f>bulk>at:d>+1514".into()));
+    }
 }

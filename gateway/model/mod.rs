@@ -16,10 +16,12 @@ pub use app::{
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Conversation, ConversationKind, Participant};
-pub use delivery::{Delivery, DeliveryError, Moment, Notified, Part, Purpose, State};
+pub use delivery::{
+    Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Standing, State, Total,
+};
 pub use event::{DeliverySubject, Event, EventDestination, LinkOutcome, What};
 pub use id::Id;
-pub use job::{Job, NewJob, Work};
+pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;
 pub use message::{Author, Message, Role, Source};
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

@@ -1,5 +1,6 @@
 //! Telling customers: one signed POST per event and webhook, repeated on a schedule, buried at its end.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,84 +11,160 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::{debug, info, warn};
 
-use crate::core::DeadLetter;
+use crate::core::{Attempt, DeadLetter};
 use crate::egress::{Answer, Unreached};
 use crate::metrics::PostOutcome;
 use crate::model::{Event, Id, Job, Timestamp, Webhook};
 use crate::store::{Batch, Retry, Settlement, StoreError};
 use crate::wire;
 
-use super::{Claim, Outbox};
-
-/// Answers after which Sunshine does not try again (v1.1 reference, retry policy).
-const FINAL: [u16; 5] = [400, 401, 403, 404, 406];
+use super::breaker::{Pass, Seen};
+use super::receivers::Receiver;
+use super::{Announcing, Claim, Outbox};
 
 /// The longest wait a receiver may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
+/// What is said of a post that was never made because its host is down.
+const HOST_DOWN: &str = "host down";
+
+impl Announcing {
+    /// How long the attempts that are left would take by the schedule.
+    pub(super) fn left(&self, attempt: u32) -> Duration {
+        self.schedule.iter().skip(attempt as usize).sum()
+    }
+}
+
 impl Outbox {
-    /// Performs an announcement and settles its claim.
-    pub(super) async fn announce(&self, claim: Claim<'_>, webhook: &Id<Webhook>, event: &Event) {
+    /// Performs an announcement and settles its claim. Without a pass nobody is asked: its schedule ran out while
+    /// its host was down.
+    pub(super) async fn announce(
+        &self,
+        claim: Claim<'_>,
+        webhook: &Id<Webhook>,
+        event: &Event,
+        pass: Option<Pass>,
+    ) {
         let tenant = self.settings.tenant(&claim.job.app);
         let found = tenant.iter().flat_map(|tenant| &tenant.webhooks).find(|known| known.id == *webhook);
         let Some(webhook) = found else {
             debug!(event = %event.id, %webhook, "the webhook is gone, and with it what it would have been told");
             return self.settle_alone(claim, Settlement::Done).await;
         };
-        let open = self.posts(&webhook.id);
-        let permit = open.acquire().await;
+        let receiver = self.receivers.of(webhook);
         let payload = wire::payload(webhook, event);
+        let told = Telling { webhook, event, trigger: payload.trigger };
+        let Some(pass) = pass else {
+            let attempt = Attempt::unasked(self.core.now(), HOST_DOWN);
+            return self.conclude(claim, told, &receiver, attempt, Verdict::GivenUp).await;
+        };
+        let place = receiver.host.places.acquire().await;
+        if receiver.host.is_down() {
+            // It went down while this waited for its turn there.
+            let retry = Retry::later(claim.job, self.core.now() + self.receivers.pause());
+            return self.settle_alone(claim, Settlement::Again(retry)).await;
+        }
         let body = Bytes::from(payload.body.to_string());
-        let headers = headers(webhook, event, &body, self.core.now());
+        let begun = self.core.now();
+        let headers = headers(webhook, event, &body, begun);
+        receiver.in_flight.fetch_add(1, Ordering::Relaxed);
         let answer = self.webhooks.post(&webhook.target, headers, body).await;
-        drop(permit);
-        let attempts = claim.job.attempt + 1;
-        let verdict = verdict(&answer, claim.job, &self.announcing.schedule, self.core.now());
-        self.core.metrics().announcement(verdict.outcome(), self.core.now().since(event.at));
-        let settled = match verdict {
-            Verdict::Taken => self.settle(claim, Settlement::Done, Batch::new(&event.app)).await,
+        receiver.in_flight.fetch_sub(1, Ordering::Relaxed);
+        drop(place);
+        let now = self.core.now();
+        pass.ended(seen(&answer), now);
+        let verdict = verdict(&answer, claim.job, &self.announcing, now);
+        self.core.metrics().announcement(verdict.outcome(), now.since(event.at));
+        let attempt = Attempt {
+            at: now,
+            number: claim.job.attempt + 1,
+            status: answer.as_ref().ok().map(|answer| answer.status),
+            error: answer.err().map(|unreached| unreached.to_string()),
+            took: now.since(begun).as_millis() as u64,
+            next: None,
+            letter: None,
+        };
+        self.conclude(claim, told, &receiver, attempt, verdict).await;
+    }
+
+    /// Settles the claim with all that follows from an attempt.
+    async fn conclude(
+        &self,
+        claim: Claim<'_>,
+        told: Telling<'_>,
+        receiver: &Receiver,
+        mut attempt: Attempt,
+        verdict: Verdict,
+    ) {
+        let Telling { webhook, event, trigger } = told;
+        let mut batch = Batch::new(&event.app);
+        let settlement = match verdict {
+            Verdict::Taken => {
+                receiver.took(&self.receivers.lag, attempt.at.since(event.at));
+                Settlement::Done
+            }
             Verdict::Again(due) => {
-                info!(event = %event.id, webhook = %webhook.id, attempts, ?answer, "webhook not taken, will try again");
-                let retry = Retry { due, attempt: attempts, keeps_lane: self.announcing.strict };
-                self.settle(claim, Settlement::Again(retry), Batch::new(&event.app)).await
+                info!(event = %event.id, webhook = %webhook.id, ?attempt, "webhook not taken, will try again");
+                receiver.retried.fetch_add(1, Ordering::Relaxed);
+                attempt.next = Some(due);
+                let keeps_lane = self.announcing.strict;
+                Settlement::Again(Retry { due, attempt: claim.job.attempt + 1, keeps_lane })
             }
             Verdict::GivenUp => {
-                warn!(event = %event.id, webhook = %webhook.id, attempts, ?answer, "webhook given up");
-                let letter = self.letter(claim.job, webhook, event, payload.trigger, &answer);
-                let mut batch = Batch::new(&event.app);
+                warn!(event = %event.id, webhook = %webhook.id, ?attempt, "webhook given up");
+                receiver.given_up.fetch_add(1, Ordering::Relaxed);
+                let letter = letter(claim.job, told, &attempt);
                 self.core.bury(&mut batch, &letter);
-                self.settle(claim, Settlement::Done, batch).await
+                attempt.letter = Some(letter.id);
+                // The list grows here, so here it is kept from outgrowing its letters; another time will do too.
+                let _ = self.core.forget_expired_letters(&event.app, &mut batch).await;
+                Settlement::Done
             }
         };
+        self.core.remember(&mut batch, claim.job, &webhook.id, event, trigger, attempt).await;
+        let settled = self.settle(claim, settlement, batch).await;
         if let Err(error @ (StoreError::Lost | StoreError::Unavailable(_))) = settled {
             warn!(event = %event.id, %error, "an announcement was not settled and will be made again");
         }
     }
+}
 
-    fn letter(
-        &self,
-        job: &Job,
-        webhook: &Webhook,
-        event: &Event,
-        trigger: &str,
-        answer: &Result<Answer, Unreached>,
-    ) -> DeadLetter {
-        DeadLetter {
-            id: Id::new(job.id.as_str()),
-            webhook: webhook.id.clone(),
-            target: webhook.target.clone(),
-            trigger: trigger.to_owned(),
-            attempts: job.attempt + 1,
-            last_status: answer.as_ref().ok().map(|answer| answer.status),
-            last_error: match answer {
-                Ok(answer) => format!("http {}", answer.status),
-                Err(unreached) => unreached.to_string(),
-            },
-            first_at: event.at,
-            last_at: self.core.now(),
-            event: event.clone(),
-            lane: job.lane.clone(),
-        }
+/// Who is told of what.
+#[derive(Debug, Clone, Copy)]
+struct Telling<'a> {
+    webhook: &'a Webhook,
+    event: &'a Event,
+    trigger: &'a str,
+}
+
+fn letter(job: &Job, told: Telling<'_>, attempt: &Attempt) -> DeadLetter {
+    let Telling { webhook, event, trigger } = told;
+    let last_error = match attempt.status {
+        Some(status) => format!("http {status}"),
+        None => attempt.error.clone().unwrap_or_default(),
+    };
+    DeadLetter {
+        id: Id::new(job.id.as_str()),
+        webhook: webhook.id.clone(),
+        target: webhook.target.clone(),
+        trigger: trigger.to_owned(),
+        attempts: attempt.number.max(job.attempt),
+        last_status: attempt.status,
+        last_error,
+        first_at: event.at,
+        last_at: attempt.at,
+        event: event.clone(),
+        lane: job.lane.clone(),
+    }
+}
+
+/// What an answer shows about its host.
+fn seen(answer: &Result<Answer, Unreached>) -> Seen {
+    match answer {
+        Ok(answer) if answer.status < 500 => Seen::Works,
+        // An address that may not be reached was not.
+        Err(Unreached::Blocked) => Seen::Nothing,
+        Ok(_) | Err(Unreached::Timeout | Unreached::Unreachable) => Seen::Broken,
     }
 }
 
@@ -109,12 +186,12 @@ impl Verdict {
     }
 }
 
-fn verdict(answer: &Result<Answer, Unreached>, job: &Job, schedule: &[Duration], now: Timestamp) -> Verdict {
+fn verdict(answer: &Result<Answer, Unreached>, job: &Job, by: &Announcing, now: Timestamp) -> Verdict {
     if matches!(answer, Ok(answer) if (200..300).contains(&answer.status)) {
         return Verdict::Taken;
     }
-    let refused = matches!(answer, Ok(answer) if FINAL.contains(&answer.status));
-    let Some(wait) = schedule.get(job.attempt as usize).filter(|_| !refused) else {
+    let refused = matches!(answer, Ok(answer) if answer.aborts || by.finals.contains(&answer.status));
+    let Some(wait) = by.schedule.get(job.attempt as usize).filter(|_| !refused) else {
         return Verdict::GivenUp;
     };
     let asked = answer.as_ref().ok().and_then(|answer| answer.retry_after).unwrap_or_default();
@@ -165,17 +242,20 @@ mod tests {
     }
 
     fn judged(answer: Result<Answer, Unreached>, attempt: u32) -> Verdict {
-        verdict(&answer, &job(attempt), &[Duration::from_secs(10)], Timestamp::from_millis(0))
+        let by = Announcing { schedule: vec![Duration::from_secs(10)], finals: &[404], strict: false };
+        verdict(&answer, &job(attempt), &by, Timestamp::from_millis(0))
     }
 
     fn status(status: u16) -> Result<Answer, Unreached> {
-        Ok(Answer { status, retry_after: None })
+        Ok(Answer { status, retry_after: None, aborts: false })
     }
 
     #[test]
     fn answers_are_taken_repeated_or_given_up() {
         assert_eq!(judged(status(204), 0), Verdict::Taken);
-        assert!(FINAL.iter().all(|code| judged(status(*code), 0) == Verdict::GivenUp));
+        assert_eq!(judged(status(404), 0), Verdict::GivenUp);
+        let aborted = Ok(Answer { status: 500, retry_after: None, aborts: true });
+        assert_eq!(judged(aborted, 0), Verdict::GivenUp);
         for again in [status(301), status(410), status(429), status(500), Err(Unreached::Timeout)] {
             assert!(matches!(judged(again.clone(), 0), Verdict::Again(_)), "{again:?}");
             assert_eq!(judged(again, 1), Verdict::GivenUp);
@@ -186,8 +266,15 @@ mod tests {
     fn a_wait_is_jittered_and_yields_to_what_the_receiver_asks() {
         let Verdict::Again(due) = judged(status(500), 0) else { panic!("it is tried again") };
         assert!((8_000..=10_000).contains(&due.millis()), "{due:?}");
-        let asked = Ok(Answer { status: 503, retry_after: Some(Duration::from_secs(60)) });
-        assert_eq!(judged(asked, 0), Verdict::Again(Timestamp::from_millis(60_000)));
+        let asked = |wait| Ok(Answer { status: 503, retry_after: Some(wait), aborts: false });
+        let minute = Verdict::Again(Timestamp::from_millis(60_000));
+        assert_eq!(judged(asked(Duration::from_secs(60)), 0), minute);
+        let hour = Verdict::Again(Timestamp::from_millis(3_600_000));
+        assert_eq!(
+            judged(asked(Duration::from_secs(86_400)), 0),
+            hour,
+            "no receiver holds us back for a day"
+        );
     }
 
     #[test]

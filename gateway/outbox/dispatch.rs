@@ -1,37 +1,52 @@
 //! Sending: mark, call, conclude, and again for each further piece.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use heliograph_connectors::channel::{Accepted, ChannelError, Fate, OutboundMessage, Scope};
+use heliograph_connectors::channel::{Accepted, Attempt, ChannelError, Fate, OutboundMessage, Scope};
 use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
 use crate::metrics::AttemptOutcome;
-use crate::model::{Delivery, Id};
+use crate::model::{Delivery, Id, Job, Work};
 use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
 
+use super::breaker::Seen;
+use super::pace::Held;
 use super::{Claim, Outbox, STORE_PAUSE};
+
+/// While a piece waits for its permit it looks so often whether the pace was changed.
+const HELD_LOOK: Duration = Duration::from_millis(500);
 
 /// How long a send rests whose integration is not there: it may come back with the next configuration.
 const NO_INTEGRATION_PAUSE: Duration = Duration::from_secs(60);
 
 impl Outbox {
-    /// Performs a send and settles its claim.
-    pub(super) async fn send(&self, claim: Claim<'_>, delivery: &Id<Delivery>) {
-        let id = Id::new(&*claim.job.group);
+    /// Performs a send and settles its claim. What its calls showed about the provider.
+    pub(super) async fn send(&self, claim: Claim<'_>, delivery: &Id<Delivery>) -> Seen {
+        let mut seen = Seen::Nothing;
+        let id = Id::new(Job::integration(&claim.job.group));
         let tenant = self.settings.tenant(&claim.job.app);
         let integration = tenant.as_deref().and_then(|tenant| tenant.integration(&id));
         let channel = self.channels.get(&id);
         let (Some(tenant), Some(integration), Some(channel)) = (&tenant, integration, &channel) else {
             warn!(%delivery, integration = %id, "the integration of a queued message is not active");
-            return self.without_integration(claim, delivery).await;
+            self.without_integration(claim, delivery).await;
+            return seen;
         };
+        // It was let through before the provider asked to slow down, or while that was said.
+        if let Some((pace, _)) = self.pace(&claim.job.group)
+            && pace.parked_until() > self.core.now()
+        {
+            let later = Retry::later(claim.job, pace.parked_until());
+            self.settle_alone(claim, Settlement::Again(later)).await;
+            return seen;
+        }
         let route = Route { tenant, integration, channel: &**channel };
         loop {
-            match self.send_piece(claim, route, delivery).await {
+            match self.send_piece(claim, route, delivery, &mut seen).await {
                 Ok(Progress::NextPiece) => {}
-                Ok(Progress::Settled) => return,
+                Ok(Progress::Settled) => return seen,
                 // Nothing was sent, or what was sent is marked: beginning again is safe.
                 Err(CoreError::Store(StoreError::Unavailable(error))) if !self.stop.is_cancelled() => {
                     warn!(%delivery, error, "the store is away, a send waits");
@@ -40,9 +55,31 @@ impl Outbox {
                 Err(error) => {
                     warn!(%delivery, %error, "a send was interrupted");
                     let retry = Retry::later(claim.job, self.core.now() + NO_INTEGRATION_PAUSE);
-                    return self.settle_alone(claim, Settlement::Again(retry)).await;
+                    self.settle_alone(claim, Settlement::Again(retry)).await;
+                    return seen;
                 }
             }
+        }
+    }
+
+    /// Gives back a send whose person has had enough messages for now: it keeps its lane and costs no attempt.
+    pub(super) async fn put_off(&self, claim: Claim<'_>, wait: Duration) {
+        let Work::Send { delivery } = &claim.job.work else { return };
+        let due = self.core.now() + wait + Duration::from_millis(1);
+        let later = || Settlement::Again(Retry::later(claim.job, due));
+        let noted = self.core.limited(&claim.job.app, delivery, "messages to one person", wait).await;
+        let batch = match noted {
+            Ok(batch) => batch,
+            Err(error) => {
+                warn!(%delivery, %error, "why a send waits could not be noted");
+                Batch::new(&claim.job.app)
+            }
+        };
+        match self.settle(claim, later(), batch).await {
+            Ok(()) => {}
+            // A receipt changed the story meanwhile: it does without this line.
+            Err(StoreError::Conflict(_)) => self.settle_alone(claim, later()).await,
+            Err(error) => warn!(%delivery, %error, "a claim was not settled"),
         }
     }
 
@@ -51,6 +88,7 @@ impl Outbox {
         claim: Claim<'_>,
         route: Route<'_>,
         delivery: &Id<Delivery>,
+        seen: &mut Seen,
     ) -> Result<Progress, CoreError> {
         let hook_url = self.channels.hook_url(route.integration);
         let (part, message) = match self.core.begin(route, delivery, claim.job.attempt, &hook_url).await? {
@@ -60,16 +98,18 @@ impl Outbox {
                 Err(StoreError::Conflict(_)) => return Ok(Progress::NextPiece),
                 Err(error) => return Err(error.into()),
             },
+            Begin::Ask { part, attempt } => return self.ask(claim, route, delivery, part, &attempt).await,
             Begin::Call { part, message } => (part, message),
         };
-        let result = self.call(claim, route, &message).await;
+        let (began, result) = self.call(claim, route, &message).await;
+        *seen = shown_by(&result);
         match &result {
             Ok(_) => debug!(%delivery, part, "message accepted by channel"),
             Err(error) => {
                 info!(%delivery, part, fate = ?error.fate, code = error.provider_code, "message not accepted");
             }
         }
-        self.concluded(claim, route, delivery, part, &result).await
+        self.concluded(claim, route, delivery, part, began, &result).await
     }
 
     async fn call(
@@ -77,14 +117,14 @@ impl Outbox {
         claim: Claim<'_>,
         route: Route<'_>,
         message: &OutboundMessage,
-    ) -> Result<Accepted, ChannelError> {
+    ) -> (Duration, Result<Accepted, ChannelError>) {
         let pace = self.pace(&claim.job.group);
         let _open = match &pace {
-            Some(pace) => pace.open.acquire().await.ok(),
+            Some((pace, _)) => pace.open().await,
             None => None,
         };
+        let began = self.began.elapsed();
         let door = self.media.providers();
-        let began = Instant::now();
         let result = match self.recorder.as_deref().filter(|recorder| recorder.hears(&route.integration.kind))
         {
             None => route.channel.send(message, door).await,
@@ -95,10 +135,50 @@ impl Outbox {
                 result
             }
         };
+        let took = self.began.elapsed() - began;
         let channel = route.channel.capabilities().kind;
-        let integration = route.integration.id.as_str();
-        self.core.metrics().attempt(channel, integration, outcome(&result), began.elapsed());
-        result
+        self.core.metrics().attempt(channel, route.integration.id.as_str(), outcome(&result), took);
+        if let (Some((pace, _)), Ok(_)) = (&pace, &result) {
+            pace.accepted(claim.job.destination(), self.moment());
+        }
+        (began, result)
+    }
+
+    /// Asks the provider what became of an attempt, and goes on from there.
+    async fn ask(
+        &self,
+        claim: Claim<'_>,
+        route: Route<'_>,
+        delivery: &Id<Delivery>,
+        part: usize,
+        attempt: &Attempt,
+    ) -> Result<Progress, CoreError> {
+        let (began, verdict) = {
+            let pace = self.pace(&claim.job.group);
+            let _open = match &pace {
+                Some((pace, _)) => pace.open().await,
+                None => None,
+            };
+            (self.began.elapsed(), route.channel.reconcile(attempt, self.media.providers()).await)
+        };
+        self.heed(route, began, &verdict);
+        info!(%delivery, part, ?verdict, "the provider was asked about a send of unknown outcome");
+        let conclusion = self.core.reconciled(route, delivery, part, claim.job.attempt, &verdict).await?;
+        match self.follow(claim, conclusion).await {
+            // Something moved meanwhile: look again.
+            Err(CoreError::Store(StoreError::Conflict(_))) => Ok(Progress::NextPiece),
+            followed => followed,
+        }
+    }
+
+    /// Slows an integration down whose provider asks for it, in answer to a call begun then.
+    pub(super) fn heed<T>(&self, route: Route<'_>, began: Duration, result: &Result<T, ChannelError>) {
+        if let (Err(error), Some((pace, _))) = (result, self.pace(route.integration.id.as_str()))
+            && let Fate::Throttled { retry_after, scope: Scope::Integration } = &error.fate
+        {
+            let usual = route.channel.capabilities().rate.pause;
+            pace.throttled(began, retry_after.unwrap_or(usual), self.moment());
+        }
     }
 
     /// Saves what came of a call. The result is in hand, so this goes on until the store has it.
@@ -108,8 +188,10 @@ impl Outbox {
         route: Route<'_>,
         delivery: &Id<Delivery>,
         part: usize,
+        began: Duration,
         result: &Result<Accepted, ChannelError>,
     ) -> Result<Progress, CoreError> {
+        self.heed(route, began, result);
         loop {
             match self.try_conclude(claim, route, delivery, part, result).await {
                 Err(error) if error.is_conflict() => {}
@@ -130,29 +212,59 @@ impl Outbox {
         part: usize,
         result: &Result<Accepted, ChannelError>,
     ) -> Result<Progress, CoreError> {
-        match self.core.conclude(route, delivery, part, claim.job.attempt, result).await? {
+        let conclusion = self.core.conclude(route, delivery, part, claim.job.attempt, result).await?;
+        self.follow(claim, conclusion).await
+    }
+
+    async fn follow(&self, claim: Claim<'_>, conclusion: Conclusion) -> Result<Progress, CoreError> {
+        match conclusion {
+            Conclusion::Again(batch) => {
+                self.store.commit(batch).await?;
+                return Ok(Progress::NextPiece);
+            }
             Conclusion::NextPart(batch) => {
                 self.store.commit(batch).await?;
-                self.permit(&claim.job.group).await;
+                self.permit(claim).await;
                 return Ok(Progress::NextPiece);
             }
             Conclusion::Settle(settlement, batch) => self.settle(claim, settlement, batch).await?,
-            Conclusion::Throttled { settlement, batch, scope, pause } => {
-                if let (Scope::Integration, Some(pace)) = (scope, self.pace(&claim.job.group)) {
-                    pace.park(self.core.now() + pause);
-                }
+            Conclusion::Throttled { settlement, batch, scope: Scope::Integration, .. } => {
+                self.settle(claim, settlement, batch).await?;
+            }
+            Conclusion::Throttled { settlement, batch, scope: Scope::Destination, asked } => {
+                let settlement = self.refused_person(claim, asked, settlement);
                 self.settle(claim, settlement, batch).await?;
             }
         }
         Ok(Progress::Settled)
     }
 
+    /// A person whom the provider refuses for now waits longer each time.
+    fn refused_person(
+        &self,
+        claim: Claim<'_>,
+        asked: Option<Duration>,
+        settlement: Settlement,
+    ) -> Settlement {
+        let Some((pace, _)) = self.pace(&claim.job.group) else { return settlement };
+        let now = self.moment();
+        let wait = pace.refused(claim.job.destination(), asked, now);
+        Settlement::Again(Retry::later(claim.job, now.at + wait))
+    }
+
     /// Waits for a permit. The claim came with one, which the first piece used; each further piece is a message to
     /// the provider like any other.
-    async fn permit(&self, group: &str) {
-        let Some(pace) = self.pace(group) else { return };
-        while let Err(wait) = pace.limiter.take() {
-            tokio::time::sleep(wait).await;
+    async fn permit(&self, claim: Claim<'_>) {
+        let integration = Job::integration(&claim.job.group);
+        while let Some((pace, app)) = self.pace(&claim.job.group) {
+            let now = self.moment();
+            let wait = match pace.take_more(app.as_deref(), integration, claim.job.destination(), now) {
+                Ok(()) => return,
+                Err(Held::Until(until)) => until.since(now.at),
+                Err(Held::For(wait) | Held::Person(wait)) => wait,
+                Err(Held::Full) => return,
+            };
+            tokio::time::sleep(wait.min(HELD_LOOK)).await;
         }
     }
 
@@ -184,6 +296,15 @@ fn outcome(result: &Result<Accepted, ChannelError>) -> AttemptOutcome {
         Err(Fate::Throttled { .. }) => AttemptOutcome::Throttled,
         Err(Fate::Transient { maybe_sent: false }) => AttemptOutcome::NotSent,
         Err(Fate::Transient { maybe_sent: true }) => AttemptOutcome::Unknown,
+    }
+}
+
+/// What a call's result says about the provider: only its own failures count against it, not what it says about one
+/// message or about the pace.
+fn shown_by(result: &Result<Accepted, ChannelError>) -> Seen {
+    match result {
+        Err(ChannelError { fate: Fate::Transient { .. }, .. }) => Seen::Broken,
+        Err(_) | Ok(_) => Seen::Works,
     }
 }
 

@@ -1,40 +1,45 @@
 //! The outbox: takes due jobs from the store, paces them, performs them, settles them.
 
+mod adapt;
 mod announce;
+mod breaker;
+mod day;
 mod dispatch;
+mod fair;
 mod fetch;
 mod limiter;
+mod pace;
+mod pair;
+mod receivers;
+mod report;
+mod watch;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::Channels;
 use crate::core::Core;
 use crate::egress::WebhookEgress;
 use crate::media::Media;
-use crate::model::{Id, Integration, Timestamp, Webhook};
+use crate::model::{App, Id, Integration, Priority};
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 
-use limiter::Limiter;
+use pace::{AppPace, Moment, Pace, quantity_of_app};
+
+pub use breaker::BreakerState;
+pub use pace::PaceNow;
+pub use receivers::{LAG_BOUNDS, Lag, WebhookNow};
+
+use receivers::Receivers;
 
 /// How long to wait before the store is asked again after it failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
-
-/// A provider's answer is expected within this span: so many of its permits may be in use at once.
-const OPEN_SPAN: Duration = Duration::from_millis(100);
-
-/// Requests open at one provider at once, whatever its pace.
-const OPEN_MAX: usize = 256;
-
-/// Posts open at one webhook's receiver at once: a slow one is not flooded.
-const POSTS_MAX: usize = 64;
 
 /// What performs jobs.
 #[derive(Debug)]
@@ -47,9 +52,11 @@ pub struct Outbox {
     webhooks: WebhookEgress,
     recorder: Option<Arc<Recorder>>,
     announcing: Announcing,
+    /// What the limiters count time from.
+    began: Instant,
     paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
-    /// Posts open at each webhook's receiver.
-    posts: Mutex<HashMap<Id<Webhook>, Arc<Semaphore>>>,
+    apps: Mutex<HashMap<Id<App>, Arc<AppPace>>>,
+    receivers: Receivers,
     stop: CancellationToken,
 }
 
@@ -58,17 +65,10 @@ pub struct Outbox {
 pub struct Announcing {
     /// The waits before each further attempt.
     pub schedule: Vec<Duration>,
+    /// Answers after which there is none.
+    pub finals: &'static [u16],
     /// Whether an event in retry holds back later ones of its conversation.
     pub strict: bool,
-}
-
-/// How fast an integration may go, and how far it is held back.
-#[derive(Debug)]
-struct Pace {
-    limiter: Limiter,
-    /// Requests open at the provider at once.
-    open: Semaphore,
-    parked_until: Mutex<Timestamp>,
 }
 
 /// A job taken from a queue, and the right to settle it.
@@ -100,9 +100,11 @@ impl Outbox {
             media,
             webhooks,
             recorder: None,
+            receivers: Receivers::new(&announcing.schedule),
             announcing,
+            began: Instant::now(),
             paces: Mutex::default(),
-            posts: Mutex::default(),
+            apps: Mutex::default(),
             stop,
         }
     }
@@ -112,33 +114,57 @@ impl Outbox {
         Outbox { recorder, ..self }
     }
 
-    /// The pace of the integration a group stands for; `None` when it stands for a webhook.
-    fn pace(&self, group: &str) -> Option<Arc<Pace>> {
-        let id = Id::new(group);
+    /// The present, as paces count it.
+    fn moment(&self) -> Moment {
+        Moment { at: self.core.now(), ticks: self.began.elapsed() }
+    }
+
+    /// The pace of the integration a group stands for, and its app's if that has one; `None` when the group stands for
+    /// something else.
+    fn pace(&self, group: &str) -> Option<(Arc<Pace>, Option<Arc<AppPace>>)> {
+        let (integration, _) = Priority::of_group(group)?;
+        let id = Id::new(integration);
         let tenant = self.settings.owner(&id)?;
         let integration = tenant.integration(&id)?;
         let channel = self.channels.get(&id)?;
-        let capabilities = channel.capabilities();
-        let mut paces = self.paces.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(pace) = paces.get(&id)
-            && pace.limiter.keeps(&integration.limits, &capabilities.rate)
-        {
+        let now = self.moment();
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = match paces.get(&id) {
+            Some(pace) => {
+                pace.follow(integration, channel.capabilities(), now);
+                pace.clone()
+            }
+            None => {
+                // The integrations there are bound the paces kept.
+                paces.retain(|known, _| self.settings.owner(known).is_some());
+                let pace = Arc::new(Pace::new(integration, channel.capabilities(), now));
+                paces.insert(id, pace.clone());
+                pace
+            }
+        };
+        drop(paces);
+        Some((pace, self.app_pace(&tenant.app, now)))
+    }
+
+    /// The pace that an app's integrations share, if it is set.
+    fn app_pace(&self, app: &App, now: Moment) -> Option<Arc<AppPace>> {
+        let set = quantity_of_app(&app.limits)?;
+        let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pace) = apps.get(&app.id) {
+            pace.follow(set, now.ticks);
             return Some(pace.clone());
         }
-        let limiter = Limiter::new(&integration.limits, &capabilities.rate);
-        let pace = Arc::new(Pace {
-            open: Semaphore::new(open_calls(limiter.permits_in(OPEN_SPAN), capabilities.concurrency)),
-            limiter,
-            parked_until: Mutex::new(Timestamp::from_millis(0)),
-        });
-        paces.insert(id, pace.clone());
+        apps.retain(|known, _| self.settings.tenant(known).is_some());
+        let pace = Arc::new(AppPace::new(set, now.ticks));
+        apps.insert(app.id.clone(), pace.clone());
         Some(pace)
     }
 
-    /// The right to have posts open at a webhook's receiver.
-    fn posts(&self, webhook: &Id<Webhook>) -> Arc<Semaphore> {
-        let mut posts = self.posts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        posts.entry(webhook.clone()).or_insert_with(|| Arc::new(Semaphore::new(POSTS_MAX))).clone()
+    /// How every integration stands that has sent since the process began.
+    pub fn paces(&self) -> Vec<PaceNow> {
+        let now = self.moment();
+        let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        paces.iter().map(|(integration, pace)| pace.now(integration, now)).collect()
     }
 
     /// Settles a claim, waiting out a store that is away: a job that was done must not be done again.
@@ -162,21 +188,5 @@ impl Outbox {
         if let Err(error) = self.settle(claim, settlement, batch).await {
             tracing::warn!(job = %claim.job.id, %error, "a claim was not settled");
         }
-    }
-}
-
-/// How many requests may be open: the channel's usual number, or what a faster pace needs.
-fn open_calls(permits: usize, usual: usize) -> usize {
-    permits.clamp(usual, OPEN_MAX.max(usual))
-}
-
-impl Pace {
-    fn parked_until(&self) -> Timestamp {
-        *self.parked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn park(&self, until: Timestamp) {
-        let mut parked = self.parked_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *parked = (*parked).max(until);
     }
 }

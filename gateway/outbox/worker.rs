@@ -7,28 +7,42 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
-use crate::model::{Job, Timestamp, Work};
+use crate::core::CoreError;
+use crate::model::{App, Id, Job, Priority, Timestamp, Work};
 use crate::store::{Epoch, Queue, Retry, Settlement, StoreError};
 
+use super::breaker::Pass;
+use super::fair::{Places, Turns};
+use super::pace::{AppPace, Held, Pace};
 use super::{Claim, Outbox, STORE_PAUSE};
 
 /// Jobs of one queue in progress at once: bounds memory and the load on the store.
-const IN_PROGRESS_MAX: usize = 768;
+const IN_PROGRESS_MAX: usize = 1024;
 
-/// Jobs of one group in progress at once, so that a slow one leaves room for the others of its queue.
-const GROUP_IN_PROGRESS_MAX: usize = 256;
+/// Jobs of one integration in progress at once, so that a slow one leaves room for the others of its queue.
+const PACED_IN_PROGRESS_MAX: usize = 256;
 
-/// The same for what is not paced and so is spread over eight queues: webhooks, files.
-const SPREAD_IN_PROGRESS_MAX: usize = 96;
+/// The same for what is not paced and so is spread over eight queues, webhooks and files: a receiver that answers
+/// slowly fills these places and no others.
+const SPREAD_IN_PROGRESS_MAX: usize = 8;
+
+/// So many of those are claimed at once.
+const SPREAD_AHEAD: usize = 16;
 
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
 
 /// Jobs are claimed ahead of a limiter's permission for about this long, so that claiming does not set the pace.
-const AHEAD: Duration = Duration::from_millis(50);
+const AHEAD: Duration = Duration::from_millis(250);
 
 /// The loop looks again after this long even when nothing woke it.
 const SWEEP: Duration = Duration::from_secs(15);
+
+/// What is held back is looked at again so soon, whatever holds it: an operator may change that any moment.
+const HELD_LOOK: Duration = Duration::from_millis(500);
+
+/// Places that must come free before those who found none are asked again: one claim for many jobs.
+const FREED: usize = 16;
 
 /// How long a job rests whose performance panicked.
 const PANIC_PAUSE: Duration = Duration::from_secs(60);
@@ -38,14 +52,46 @@ struct Worker {
     outbox: Arc<Outbox>,
     queue: Queue,
     epoch: Epoch,
-    tasks: JoinSet<String>,
+    tasks: JoinSet<()>,
     running: HashMap<tokio::task::Id, Job>,
-    busy: HashMap<String, usize>,
+    places: Places,
+    /// Jobs claimed and not begun, by group.
     ahead: HashMap<String, VecDeque<Job>>,
-    /// Groups that the last round left work of behind, for want of room.
-    full: HashSet<String>,
-    /// Whether other groups took that room.
-    crowded: bool,
+    /// Units that the last round left work of behind, for want of room, with the places they held.
+    full: HashMap<String, usize>,
+    /// Places that were free when somebody was left behind who held none that could come free.
+    crowded: Option<usize>,
+    /// Integrations whose provider is being tried again: each answer may let more go.
+    probing: HashSet<String>,
+}
+
+/// What takes turns: an integration with all its priorities, or another group.
+#[derive(Debug)]
+struct Unit {
+    /// The integration, or the group.
+    name: String,
+    app: Option<Id<App>>,
+    pace: Option<(Arc<Pace>, Option<Arc<AppPace>>)>,
+    /// Those with work: the priority, and its group.
+    groups: Vec<(Priority, String)>,
+}
+
+/// What is done with a claimed job.
+enum Errand {
+    /// It is performed, with the right to one call.
+    Perform(Option<Pass>),
+    /// It is given back: the person it is for has to wait so long.
+    PutOff(Duration),
+}
+
+/// How a unit's turn ended.
+enum Turn {
+    /// It has more.
+    Again,
+    /// It has no more, or must wait until somebody makes room.
+    Over,
+    /// It has more, but not before then.
+    After(Duration),
 }
 
 impl Outbox {
@@ -60,10 +106,11 @@ impl Outbox {
             epoch,
             tasks: JoinSet::new(),
             running: HashMap::new(),
-            busy: HashMap::new(),
+            places: Places::new(IN_PROGRESS_MAX),
             ahead: HashMap::new(),
-            full: HashSet::new(),
-            crowded: false,
+            full: HashMap::new(),
+            crowded: None,
+            probing: HashSet::new(),
         };
         while !stop.is_cancelled() {
             // Listen before looking, so that work arriving in between is not slept over.
@@ -114,75 +161,165 @@ impl Worker {
     /// Starts whatever may start now. How long there is nothing more to start.
     async fn round(&mut self) -> Result<Duration, StoreError> {
         let now = self.outbox.core.now();
-        let mut next = now + SWEEP;
+        let mut pause = SWEEP;
         self.full.clear();
-        self.crowded = false;
-        for group in self.ahead.keys().cloned().collect::<Vec<_>>() {
-            next = next.min(self.start(&group, now).await?.unwrap_or(next));
+        self.crowded = None;
+        self.probing.clear();
+        let mut units: Vec<Unit> = Vec::new();
+        for group in self.ahead.keys() {
+            self.outbox.join(&mut units, group);
         }
         for (group, due) in self.outbox.store.groups(self.queue, GROUPS_MAX).await? {
             if due > now {
-                next = next.min(due);
+                pause = pause.min(due.since(now));
                 break;
             }
-            next = next.min(self.start(&group, now).await?.unwrap_or(next));
+            self.outbox.join(&mut units, &group);
         }
-        Ok(next.since(now).max(Duration::from_millis(1)))
+        let mut turns = Turns::new();
+        units.into_iter().for_each(|unit| turns.add(unit.app.clone(), unit));
+        while let Some((app, mut unit)) = turns.next() {
+            // Alone, nobody is kept waiting by a long turn.
+            let starts = if turns.is_empty() { usize::MAX } else { 1 };
+            match self.turn(&mut unit, starts, now).await? {
+                Turn::Again => turns.add(app, unit),
+                Turn::Over => {}
+                Turn::After(wait) => pause = pause.min(wait),
+            }
+        }
+        Ok(pause.max(Duration::from_millis(1)))
     }
 
-    /// Starts what a group's pace allows. When it has to wait, until when.
-    async fn start(&mut self, group: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let pace = self.outbox.pace(group);
-        if let Some(parked) = pace.as_ref().map(|pace| pace.parked_until()).filter(|until| *until > now) {
-            return Ok(Some(parked));
+    /// Starts so many of a unit's jobs, or as many as may start.
+    async fn turn(&mut self, unit: &mut Unit, starts: usize, now: Timestamp) -> Result<Turn, StoreError> {
+        if let Some((pace, _)) = &unit.pace
+            && pace.lacks_day()
+        {
+            self.outbox.load_day(unit, pace).await?;
         }
-        let most = if pace.is_some() { GROUP_IN_PROGRESS_MAX } else { SPREAD_IN_PROGRESS_MAX };
-        loop {
-            let busy = self.busy.get(group).copied().unwrap_or(0);
-            let room = most.saturating_sub(busy).min(IN_PROGRESS_MAX - self.tasks.len());
+        for _ in 0..starts {
+            if let Some((pace, app)) = &unit.pace
+                && let Err(held) = pace.ready(app.as_deref(), self.outbox.moment())
+            {
+                return Ok(self.held(unit, held));
+            }
+            let room = self.room(unit);
             if room == 0 {
-                self.crowded |= self.tasks.len() == IN_PROGRESS_MAX;
-                self.full.insert(group.to_owned());
-                return Ok(None);
+                return Ok(Turn::Over);
             }
-            if self.ahead.get(group).is_none_or(VecDeque::is_empty) {
-                let ahead = pace.as_ref().map_or(room, |pace| pace.limiter.permits_in(AHEAD).clamp(1, room));
-                let claimed = self.outbox.store.claim(self.queue, self.epoch, group, now, ahead).await?;
+            self.claim_ahead(unit, room, now).await?;
+            let Some(job) = self.next_job(unit) else { return Ok(Turn::Over) };
+            if let Err(held) = self.start(unit, job) {
+                return Ok(self.held(unit, held));
+            }
+        }
+        Ok(Turn::Again)
+    }
+
+    /// How many more jobs of a unit may be in progress. When none, it is remembered what must happen first.
+    fn room(&mut self, unit: &Unit) -> usize {
+        let room = self.places.room(unit.app.as_ref(), &unit.name, unit.most());
+        if room == 0 {
+            let held = self.places.held(&unit.name);
+            self.full.insert(unit.name.clone(), held);
+            if held < unit.most() {
+                self.crowded = Some(self.crowded.unwrap_or(0).max(self.places.free()));
+            }
+        }
+        room
+    }
+
+    /// Claims work of those groups of a unit of which none is at hand.
+    async fn claim_ahead(&mut self, unit: &mut Unit, room: usize, now: Timestamp) -> Result<(), StoreError> {
+        let ahead =
+            unit.pace.as_ref().map_or(SPREAD_AHEAD, |(pace, _)| pace.permits_in(AHEAD).clamp(1, room));
+        let mut with_work = Vec::with_capacity(unit.groups.len());
+        for (priority, group) in unit.groups.drain(..) {
+            if self.ahead.get(&group).is_none_or(VecDeque::is_empty) {
+                let claimed = self.outbox.store.claim(self.queue, self.epoch, &group, now, ahead).await?;
                 if claimed.is_empty() {
-                    self.ahead.remove(group);
-                    return Ok(None);
+                    self.ahead.remove(&group);
+                    continue;
                 }
-                self.ahead.insert(group.to_owned(), claimed.into());
+                self.ahead.insert(group.clone(), claimed.into());
             }
-            let jobs = self.ahead.entry(group.to_owned()).or_default();
-            for _ in 0..room.min(jobs.len()) {
-                if let Some(Err(wait)) = pace.as_ref().map(|pace| pace.limiter.take()) {
-                    return Ok(Some(now + wait.max(Duration::from_millis(1))));
+            with_work.push((priority, group));
+        }
+        unit.groups = with_work;
+        Ok(())
+    }
+
+    /// The job whose turn it is within a unit.
+    fn next_job(&mut self, unit: &Unit) -> Option<Job> {
+        let group_of = |wanted| unit.groups.iter().find(|(priority, _)| *priority == wanted);
+        let (_, group) = match &unit.pace {
+            Some((pace, _)) if unit.groups.len() > 1 => {
+                group_of(pace.next(|priority| group_of(priority).is_some())?)?
+            }
+            _ => unit.groups.first()?,
+        };
+        self.ahead.get_mut(group)?.pop_front()
+    }
+
+    /// Starts a job, or keeps it for later and says what holds it back.
+    fn start(&mut self, unit: &Unit, job: Job) -> Result<(), Held> {
+        let Some((pace, app)) = &unit.pace else {
+            match self.outbox.admit(self.queue, &job) {
+                Ok(pass) => self.spawn(unit, job, Errand::Perform(pass)),
+                Err(held) => {
+                    self.ahead.entry(job.group.clone()).or_default().push_front(job);
+                    return Err(held);
                 }
-                let Some(job) = jobs.pop_front() else { break };
-                let outbox = self.outbox.clone();
-                let (queue, epoch, performed) = (self.queue, self.epoch, job.clone());
-                let task = self.tasks.spawn(async move {
-                    outbox.perform(Claim { queue, epoch, job: &performed }).await;
-                    performed.group
-                });
-                self.running.insert(task.id(), job);
-                *self.busy.entry(group.to_owned()).or_default() += 1;
+            }
+            return Ok(());
+        };
+        match pace.take(app.as_deref(), &unit.name, job.destination(), self.outbox.moment()) {
+            Ok(pass) => self.spawn(unit, job, Errand::Perform(Some(pass))),
+            // Only this person waits: the job goes back, and what is for others goes on.
+            Err(Held::Person(wait)) => self.spawn(unit, job, Errand::PutOff(wait)),
+            Err(held) => {
+                self.ahead.entry(job.group.clone()).or_default().push_front(job);
+                return Err(held);
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, unit: &Unit, job: Job, errand: Errand) {
+        self.places.take(&job.app, &unit.name);
+        let outbox = self.outbox.clone();
+        let (queue, epoch, performed) = (self.queue, self.epoch, job.clone());
+        let task = self.tasks.spawn(async move {
+            let claim = Claim { queue, epoch, job: &performed };
+            match errand {
+                Errand::Perform(pass) => outbox.perform(claim, pass).await,
+                Errand::PutOff(wait) => outbox.put_off(claim, wait).await,
+            }
+        });
+        self.running.insert(task.id(), job);
+    }
+
+    /// When a unit that is held back is to be looked at again.
+    fn held(&mut self, unit: &Unit, held: Held) -> Turn {
+        match held {
+            Held::Until(until) => Turn::After(until.since(self.outbox.core.now()).min(HELD_LOOK)),
+            Held::For(wait) | Held::Person(wait) => Turn::After(wait.min(HELD_LOOK)),
+            Held::Full => {
+                self.probing.insert(unit.name.clone());
+                Turn::Over
             }
         }
     }
 
     /// A task came to its end, well or not. Whether that makes room enough to be worth a look at the store.
-    async fn ended(&mut self, ended: Result<(tokio::task::Id, String), tokio::task::JoinError>) -> bool {
+    async fn ended(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) -> bool {
         let (id, panicked) = match &ended {
-            Ok((id, _)) => (*id, false),
+            Ok((id, ())) => (*id, false),
             Err(error) => (error.id(), true),
         };
         let Some(job) = self.running.remove(&id) else { return false };
-        let busy = self.busy.remove(&job.group).unwrap_or(0).saturating_sub(1);
-        if busy > 0 {
-            self.busy.insert(job.group.clone(), busy);
-        }
+        let unit = unit_of(&job.group);
+        self.places.give(&job.app, unit);
         if panicked {
             error!(job = %job.id, "performing a job panicked");
             let due = self.outbox.core.now() + PANIC_PAUSE;
@@ -191,20 +328,61 @@ impl Worker {
             self.outbox.settle_alone(claim, Settlement::Again(retry)).await;
         }
         // Room is refilled by halves: one claim for many jobs instead of one for each.
-        let most = match job.work {
-            Work::Send { .. } => GROUP_IN_PROGRESS_MAX,
-            Work::Announce { .. } | Work::Fetch { .. } => SPREAD_IN_PROGRESS_MAX,
-        };
-        let has_room = self.full.contains(&job.group) && busy <= most / 2;
-        (has_room || self.crowded) && self.tasks.len() <= IN_PROGRESS_MAX - most / 2
+        let has_room = self.full.get(unit).is_some_and(|held| self.places.held(unit) <= held / 2);
+        let freed =
+            self.crowded.is_some_and(|free| self.places.free() >= free + FREED || self.tasks.is_empty());
+        has_room || freed || self.probing.contains(unit)
     }
 }
 
+impl Unit {
+    /// Jobs of it in progress at once.
+    fn most(&self) -> usize {
+        if self.pace.is_some() { PACED_IN_PROGRESS_MAX } else { SPREAD_IN_PROGRESS_MAX }
+    }
+}
+
+/// The unit a group belongs to: all priorities of an integration are one.
+fn unit_of(group: &str) -> &str {
+    Priority::of_group(group).map_or(group, |(integration, _)| integration)
+}
+
 impl Outbox {
-    async fn perform(&self, claim: Claim<'_>) {
+    /// Adds a group with work to its unit.
+    fn join(&self, units: &mut Vec<Unit>, group: &str) {
+        let name = unit_of(group);
+        let priority = Priority::of_group(group).map_or(Priority::Normal, |(_, priority)| priority);
+        if let Some(unit) = units.iter_mut().find(|unit| unit.name == name) {
+            if unit.groups.iter().all(|(known, _)| *known != priority) {
+                unit.groups.push((priority, group.to_owned()));
+            }
+            return;
+        }
+        let app = self.settings.owner(&Id::new(Job::integration(group))).map(|tenant| tenant.app.id.clone());
+        let groups = vec![(priority, group.to_owned())];
+        units.push(Unit { name: name.to_owned(), app, pace: self.pace(group), groups });
+    }
+
+    /// Reads what an integration sent in the last day.
+    async fn load_day(&self, unit: &Unit, pace: &Pace) -> Result<(), StoreError> {
+        let Some(app) = &unit.app else { return Ok(()) };
+        match self.core.sent_lately(app, &Id::new(&*unit.name)).await {
+            Ok(counted) => pace.load_day(counted),
+            Err(CoreError::Store(error)) => return Err(error),
+            Err(error) => warn!(integration = unit.name, %error, "what left in the last day is not known"),
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, claim: Claim<'_>, pass: Option<Pass>) {
         match &claim.job.work {
-            Work::Send { delivery } => self.send(claim, delivery).await,
-            Work::Announce { webhook, event } => self.announce(claim, webhook, event).await,
+            Work::Send { delivery } => {
+                let seen = self.send(claim, delivery).await;
+                if let Some(pass) = pass {
+                    pass.ended(seen, self.core.now());
+                }
+            }
+            Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
         }
     }

@@ -97,6 +97,7 @@ fn integration(case: &Path) -> (Integration, String, i64) {
         display_name: None,
         settings: settings.as_object().expect("a table").clone(),
         limits: Limits::default(),
+        paused: false,
         on_unknown: OnUnknown::default(),
         ignore_opt_out: false,
         user_receipts: None,

@@ -18,7 +18,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::model::Clock;
 use crate::outbox::{Announcing, Outbox};
-use crate::settings::Settings;
+use crate::settings::{Declared, Settings};
 use crate::spool::Spool;
 use crate::store::{self, Metered, Store};
 
@@ -39,10 +39,6 @@ pub(super) fn use_simulator(config: &mut Config, registry: &Registry, sim_url: &
 
 /// Settings that are read but do nothing yet must not look as if they did.
 pub(super) fn warn_of_unused(config: &Config) {
-    let integrations = config.tenants.iter().flat_map(|tenant| &tenant.integrations);
-    for integration in integrations.filter(|integration| integration.limits.per_day.is_some()) {
-        warn!(integration = %integration.id, "limits.perDay is not enforced by this version");
-    }
     if config.store.wait_aof {
         warn!(
             "store.wait = \"aof\" is not honoured by this version: a commit waits for Redis, not for its disk"
@@ -86,6 +82,16 @@ pub(super) async fn open_store(
     Ok(Arc::new(Metered::new(store, metrics.clone())))
 }
 
+pub(super) async fn open_settings(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    store: &Arc<dyn Store>,
+) -> Result<Arc<Settings>, String> {
+    let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
+    let settings = Settings::open(store.clone(), clock.clone(), declared).await;
+    settings.map(Arc::new).map_err(|error| error.to_string())
+}
+
 pub(super) fn open_media(config: &Config) -> Result<Arc<Media>, String> {
     let providers = ProviderEgress::new(config.egress_allow.clone()).map_err(|error| error.to_string())?;
     let dir = config.media_dir.clone().unwrap_or_else(|| media_beside(&config.store.url));
@@ -108,6 +114,8 @@ pub(super) fn policy(config: &Config, channels: &Channels) -> Policy {
         retry: config.send.retry.clone(),
         expires_after: config.send.expires_after,
         reconcile_window: config.send.reconcile_window,
+        receipt_deadlines: config.send.receipt_deadlines.clone(),
+        receipt_check: config.send.receipt_check,
         keep_deliveries: config.retention.notifications,
         keep_dedupe: config.retention.dedupe,
         keep_dead_letters: config.retention.dead_letters,
@@ -133,7 +141,11 @@ pub(super) fn outbox(
         channels.clone(),
         media.clone(),
         webhooks.map_err(|error| error.to_string())?,
-        Announcing { schedule: config.webhooks.schedule.clone(), strict: config.webhooks.strict },
+        Announcing {
+            schedule: config.webhooks.schedule.clone(),
+            finals: config.webhooks.finals,
+            strict: config.webhooks.strict,
+        },
         stop.clone(),
     ))
 }

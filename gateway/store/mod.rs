@@ -21,7 +21,7 @@ pub use metered::Metered;
 
 pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 
-use crate::model::{App, Clock, Id, Job, NewJob, Timestamp, Work};
+use crate::model::{App, Clock, Id, Job, NewJob, Priority, Timestamp, Work};
 
 /// Where everything is kept.
 ///
@@ -222,15 +222,17 @@ impl dyn Store + '_ {
         found.into_iter().map(|stored| stored.map(decode).transpose()).collect()
     }
 
-    /// How many jobs of an app wait in these groups of sends.
-    pub async fn queued(&self, app: &Id<App>, groups: &[&str]) -> Result<u64, StoreError> {
+    /// How many sends of an app wait, are out or are put off, through these integrations.
+    pub async fn queued(&self, app: &Id<App>, integrations: &[&str]) -> Result<u64, StoreError> {
         let shards = self.queues().len() / usize::from(SLOTS);
         let shard = shard_of(app, u16::try_from(shards).unwrap_or(u16::MAX));
-        let slots: BTreeSet<u8> = groups.iter().map(|group| slot_named(group)).collect();
+        let slots: BTreeSet<u8> = integrations.iter().map(|integration| slot_named(integration)).collect();
         let mut queued = 0;
         for slot in slots {
             let waiting = self.backlog(Queue { shard, slot }).await?;
-            let asked = waiting.iter().filter(|waiting| groups.contains(&waiting.group.as_str()));
+            let asked = waiting.iter().filter(|waiting| {
+                Priority::of_group(&waiting.group).is_some_and(|(one, _)| integrations.contains(&one))
+            });
             queued += asked.map(|waiting| waiting.jobs).sum::<u64>();
         }
         Ok(queued)
@@ -248,14 +250,13 @@ pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
     (stable_hash(app.as_str()) % u64::from(shards.max(1))) as u16
 }
 
-/// The slot a job is worked in: sends by integration, so that one node paces it; announcements by lane, so that
-/// a busy webhook spreads over nodes.
+/// The slot a job is worked in: sends by integration, whatever their priority, so that one node paces it;
+/// announcements by lane, so that a busy webhook spreads over nodes.
 pub fn slot_of(job: &NewJob) -> u8 {
-    let by = match job.work {
-        Work::Send { .. } => &job.group,
-        Work::Announce { .. } | Work::Fetch { .. } => &job.lane,
-    };
-    slot_named(by)
+    match job.work {
+        Work::Send { .. } => slot_named(Job::integration(&job.group)),
+        Work::Announce { .. } | Work::Fetch { .. } => slot_named(&job.lane),
+    }
 }
 
 fn slot_named(name: &str) -> u8 {

@@ -122,12 +122,41 @@ pub(crate) fn called(kind: &str) -> &'static Line {
 impl Line {
     /// Adds the integration to the demo app.
     pub(crate) fn join(&self, config: Config) -> Config {
+        self.join_as(self.integration, None, config)
+    }
+
+    /// Adds one more integration of this channel under an id, with a sender of its own when it has a number.
+    pub(crate) fn join_as(&self, id: &str, sender: Option<usize>, config: Config) -> Config {
         let mut integration: Table = self.settings.parse().expect("settings are TOML");
-        integration.insert("id".into(), self.integration.into());
+        if let Some(number) = sender {
+            for (name, value) in self.sender(number) {
+                integration.insert(name.into(), value.into());
+            }
+        }
+        integration.insert("id".into(), id.into());
         integration.insert("type".into(), self.kind.into());
         integration
             .insert("limits".into(), "perSecond = 1000\nburst = 1000".parse::<Table>().expect("TOML").into());
         config.push("apps.0.integrations", integration)
+    }
+
+    /// The settings in which one sender of this channel differs from another.
+    fn sender(&self, number: usize) -> Vec<(&'static str, String)> {
+        // Reserved numbers (555-01xx), a hundred to an area.
+        let phone = format!("+1{}55501{:02}", 201 + number / 100, number % 100);
+        match self.kind {
+            "mailgun" => vec![("incomingAddress", format!("support{number}@mg.example.com"))],
+            "messagebird" => vec![("originator", phone)],
+            "messenger" => vec![
+                ("pageId", format!("1800050624{number:05}")),
+                ("pageAccessToken", format!("fake-page-token-{number}")),
+            ],
+            "twilio" => vec![("phoneNumber", phone)],
+            "whatsapp" => {
+                vec![("phoneNumberId", format!("1065403522{number:05}")), ("phoneNumber", phone)]
+            }
+            other => panic!("no senders of {other}"),
+        }
     }
 
     /// The code with which the simulator refuses.

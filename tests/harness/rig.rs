@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::config::{Config, TWILIO};
+use super::config::{APP, Config, TWILIO};
 use super::gateway::Gateway;
+use super::line::LINES;
 use super::process::Process;
 use super::receiver::Receiver;
 use super::simulator::{FENCE, Simulator, of_app};
@@ -57,8 +58,10 @@ impl Rig {
             .set("server.listen", format!("127.0.0.1:{api}"))
             .set("server.publicUrl", format!("http://127.0.0.1:{api}"))
             .set("sim.listen", format!("127.0.0.1:{sim}"))
-            .set("providers.twilio.baseUrl", format!("{address}/twilio"))
             .set("apps.0.webhooks.0.target", receiver.url.as_str());
+        let config = LINES.iter().fold(config, |config, line| {
+            config.set(&format!("providers.{}.baseUrl", line.kind), format!("{address}/{}", line.kind))
+        });
         let gateway = Gateway::prepare(engine, change(config), &["--no-sim"]);
         Self { gateway, receiver, apart: Some(Apart { process: None, address }) }
     }
@@ -93,6 +96,12 @@ impl Rig {
         let id = self.notify(number, text).await;
         let event = self.receiver.about("notification:delivery:user", &id).await;
         (id, event)
+    }
+
+    /// What the operator sees of a notification.
+    pub(crate) async fn timeline(&self, id: &str) -> Value {
+        let path = format!("/heliograph/v1/notifications/{id}?app={APP}");
+        self.gateway.admin().get(&path).await.expect(200)["notification"].clone()
     }
 
     /// Makes a user known by this `userId` and answers its `_id`.

@@ -26,6 +26,31 @@ impl Simulator {
         answer["sent"].as_array().expect("sent is a list").clone()
     }
 
+    /// Every send a provider here was asked for, taken or not, oldest first.
+    pub(crate) async fn calls(&self) -> Vec<Value> {
+        let answer = self.api.get("/control/calls").await.expect(200);
+        answer["calls"].as_array().expect("calls is a list").clone()
+    }
+
+    /// Refuses connections for so many milliseconds; returns when it does.
+    pub(crate) async fn shut_for(&self, ms: u64) {
+        self.api.put("/control/door", &json!({"shutMs": ms})).await.expect(200);
+        eventually("refused connections", async || {
+            self.api.attempt("GET", "/", &[], None).await.err().filter(reqwest::Error::is_connect)
+        })
+        .await;
+    }
+
+    /// Waits until it takes connections again.
+    pub(crate) async fn opened(&self) {
+        eventually("an open door", async || self.api.attempt("GET", "/", &[], None).await.ok()).await;
+    }
+
+    /// How many messages a second a provider takes of an integration.
+    pub(crate) async fn limit(&self, limit: Value) {
+        self.api.put("/control/limits", &limit).await.expect(200);
+    }
+
     /// What was accepted for this number, oldest first; fences do not count.
     pub(crate) async fn sent_to(&self, number: &str) -> Vec<Value> {
         let sent = self.sent().await.into_iter();

@@ -22,8 +22,8 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{
-    Attempt, Body, Capabilities, Channel, Destination, Earlier, Occasion, OutboundMessage, RawWebhook,
-    Settings,
+    Attempt, Body, Capabilities, Channel, Content, Destination, Earlier, Occasion, OutboundMessage,
+    RawWebhook, Settings,
 };
 use crate::Registry;
 
@@ -31,8 +31,8 @@ pub use plain_http::{print_request, print_response, request as read_request};
 pub use tape::Tape;
 
 /// What makes a folder a case: the file that says what happens to the channel.
-const STIMULI: [&str; 6] =
-    ["hook.http", "message.json", "attempt.json", "fetch.json", "profile.json", "connect.txt"];
+const STIMULI: [&str; 7] =
+    ["hook.http", "message.json", "attempt.json", "lookup.json", "fetch.json", "profile.json", "connect.txt"];
 /// What may be expected of a case: exactly one of these.
 const RESULTS: [&str; 4] = ["events.json", "refused.txt", "reply.txt", "outcome.json"];
 
@@ -212,6 +212,10 @@ fn play_calls(
     let outcome = match stimulus {
         "message.json" => at_once(send(&*channel, setting, json_file(&path)?, &tape))?,
         "attempt.json" => at_once(reconcile(&*channel, json_file(&path)?, &tape))?,
+        "lookup.json" => {
+            let asked: Asked = json_file(&path)?;
+            report::looked_up(&at_once(channel.look_up(&asked.provider_id, &tape))?)
+        }
         "fetch.json" => report::fetched(&at_once(channel.fetch(&json_file::<Held>(&path)?.media, &tape))?),
         "profile.json" => {
             report::profile(&at_once(channel.profile(&json_file::<Whom>(&path)?.address, &tape))?)
@@ -303,6 +307,17 @@ struct Lost {
     reference: String,
     destination: String,
     started_at: i64,
+    #[serde(default)]
+    content: Option<Content>,
+    #[serde(default)]
+    among_others: bool,
+}
+
+/// `lookup.json`: a message whose receipts are overdue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    provider_id: String,
 }
 
 /// `fetch.json`: a file that the provider holds.
@@ -320,7 +335,14 @@ struct Whom {
 async fn reconcile(channel: &dyn Channel, lost: Lost, tape: &Tape) -> Value {
     let destination =
         channel.destination(&lost.destination).unwrap_or_else(|_| Destination::new(lost.destination));
-    let attempt = Attempt { reference: lost.reference, destination, started_at: lost.started_at };
+    let attempt = Attempt {
+        reference: lost.reference,
+        destination,
+        started_at: lost.started_at,
+        body: Body::Content(lost.content.unwrap_or_else(|| Content::text("Your parcel has arrived."))),
+        alone: !lost.among_others,
+        known: Vec::new(),
+    };
     report::verdict(&channel.reconcile(&attempt, tape).await)
 }
 

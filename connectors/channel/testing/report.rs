@@ -147,6 +147,15 @@ pub(super) fn verdict(answer: &Result<Verdict, ChannelError>) -> Value {
     }
 }
 
+/// What the provider says about a message whose receipts are overdue.
+pub(super) fn looked_up(answer: &Result<Option<Receipt>, ChannelError>) -> Value {
+    match answer {
+        Ok(Some(receipt)) => json!({"lookedUp": event(&InboundEvent::Receipt(receipt.clone()))}),
+        Ok(None) => json!({"lookedUp": null}),
+        Err(error) => json!({"error": error_object(error)}),
+    }
+}
+
 fn error_object(error: &ChannelError) -> Value {
     let fate = match &error.fate {
         Fate::Permanent => json!({"fate": "permanent"}),

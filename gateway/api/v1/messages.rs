@@ -131,7 +131,12 @@ mod tests {
 
     #[test]
     fn pages_are_linked_by_their_long_path() {
-        let app = App { id: Id::new("5963"), name: "Demo".into(), settings: Default::default() };
+        let app = App {
+            id: Id::new("5963"),
+            name: "Demo".into(),
+            settings: Default::default(),
+            limits: Default::default(),
+        };
         let tenant = Tenant { app, integrations: Vec::new(), webhooks: Vec::new() };
         let url = |user| {
             page_url("https://hub.example.org/a", &tenant, user, "after", Timestamp::from_millis(1500))

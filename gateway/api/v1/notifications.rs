@@ -27,7 +27,14 @@ pub(super) async fn create(
     let integration =
         tenant.integration(&asked.integration).ok_or(CoreError::NotFound(Thing::Integration))?;
     let channel = api.live(integration)?;
-    let notify = Notify { destination: asked.destination, author: asked.author, body: asked.body };
+    let notify = Notify {
+        destination: asked.destination,
+        author: asked.author,
+        body: asked.body,
+        priority: asked.priority,
+        not_before: asked.not_before,
+        expires_at: asked.expires_at,
+    };
     api.intake.admission.send(&api.core, &tenant).await?;
     let once = marked.once(StatusCode::CREATED, shown);
     let id = api.core.notify(route(&tenant, integration, &*channel), notify, once).await?;

@@ -1,7 +1,7 @@
 //! Receipts in every order, repeated and missing: the story ends once and never goes back.
 
 use super::*;
-use heliograph_connectors::channel::{ChannelError, Content};
+use heliograph_connectors::channel::{ChannelError, Content, Reach, Stage};
 use proptest::prelude::*;
 
 fn delivery(total: usize) -> Delivery {
@@ -12,12 +12,13 @@ fn delivery(total: usize) -> Delivery {
         display_name: None,
         settings: Default::default(),
         limits: Default::default(),
+        paused: false,
         on_unknown: Default::default(),
         ignore_opt_out: false,
         user_receipts: None,
     };
     let now = Timestamp::from_millis(1_000);
-    let purpose = Purpose::Notification { author: Author::business() };
+    let purpose = Purpose::Notification { author: Author::business(), priority: Priority::Normal };
     let body = Body::Content(Content::text("hello"));
     let mut delivery =
         Delivery::queued(Id::fresh_uuid(now), purpose, &integration, "+15145550101".into(), body, now, now);
@@ -109,4 +110,131 @@ proptest! {
         let end = told.iter().position(Notified::is_final);
         prop_assert!(end.is_none_or(|end| end == told.len() - 1), "nothing follows the end");
     }
+
+    #[test]
+    fn whatever_the_order_the_end_and_the_books_are_the_same(
+        given in proptest::collection::vec(any_news(), 1..6).prop_flat_map(twice_and_shuffled),
+    ) {
+        let (first, second) = given;
+        let (one, told) = play(first);
+        let (other, told_otherwise) = play(second);
+        prop_assert_eq!(one.state.word(), other.state.word());
+        prop_assert_eq!(one.standing(), other.standing());
+        let fails = |told: &[Notified]| told.iter().any(|told| matches!(told, Notified::Failure { .. }));
+        let arrives = one.standing() == Standing::Delivered;
+        // A provider that says both tells customers whatever it said first.
+        if !(arrives && (fails(&told) || fails(&told_otherwise))) {
+            prop_assert_eq!(told, told_otherwise);
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum News {
+    Accepted,
+    Unknown,
+    Receipt(Stage),
+}
+
+fn any_news() -> impl Strategy<Value = News> {
+    prop_oneof![Just(News::Accepted), Just(News::Unknown), any_stage().prop_map(News::Receipt)]
+}
+
+/// The same news in two orders, each with some of it repeated.
+fn twice_and_shuffled(news: Vec<News>) -> impl Strategy<Value = (Vec<News>, Vec<News>)> {
+    let doubled = news.iter().chain(&news).cloned().collect::<Vec<_>>();
+    (Just(doubled).prop_shuffle(), Just(news).prop_shuffle())
+}
+
+/// Plays news to a message of one piece, ends in silence, and holds its books to be true after each.
+fn play(news: Vec<News>) -> (Delivery, Vec<Notified>) {
+    let mut d = delivery(1);
+    let (mut told, mut books) = (Vec::new(), Books::default());
+    for (n, news) in news.into_iter().enumerate() {
+        let now = at(n as i64);
+        match news {
+            News::Accepted => told.extend(d.accepted(0, Some("SM1".into()), Reach::User, now)),
+            News::Unknown => d.unknown("no answer", now),
+            News::Receipt(stage) => told.extend(d.receipt(0, None, stage, Reach::User, now)),
+        }
+        books.take(&mut d);
+    }
+    d.unconfirmed(at(99));
+    books.take(&mut d);
+    assert!(told.iter().filter(|told| told.is_final()).count() <= 1);
+    (d, told)
+}
+
+/// The totals, as the store would keep them.
+#[derive(Debug, Default)]
+struct Books(std::collections::BTreeMap<&'static str, i64>);
+
+impl Books {
+    /// Counts a delivery, twice, and holds the columns against it.
+    fn take(&mut self, d: &mut Delivery) {
+        for (total, delta) in d.book() {
+            *self.0.entry(total.word()).or_default() += delta;
+        }
+        assert_eq!(d.book(), [], "counted once");
+        let pending = i64::from(d.standing() == Standing::Pending);
+        let count = |word: &str| self.0.get(word).copied().unwrap_or(0);
+        let ended = count("delivered") + count("failed") + count("unconfirmed");
+        assert_eq!((count("accepted"), ended + pending), (1, 1), "{self:?}");
+        assert!(self.0.values().all(|count| *count >= 0), "{self:?}");
+    }
+}
+
+#[test]
+fn silence_is_corrected_by_what_comes_late() {
+    let mut d = delivery(1);
+    d.unconfirmed(at(1));
+    assert_eq!(d.state.word(), "sending", "only what was sent waits for a receipt");
+    d.accepted(0, None, Reach::User, at(2));
+    d.unconfirmed(at(3));
+    assert_eq!(d.standing(), Standing::Unconfirmed);
+    assert_eq!(d.receipt(0, None, Stage::Accepted, Reach::User, at(4)), []);
+    assert_eq!(d.standing(), Standing::Unconfirmed);
+    assert_eq!(d.receipt(0, None, Stage::Delivered, Reach::User, at(5)), [Notified::User]);
+    assert_eq!(d.standing(), Standing::Delivered);
+}
+
+#[test]
+fn arrival_corrects_a_failure_in_silence() {
+    let mut d = delivery(1);
+    let failed = || Stage::Failed(ChannelError::permanent(Code::ChannelError, "carrier"));
+    assert_eq!(d.receipt(0, None, failed(), Reach::User, at(1)).len(), 2);
+    assert_eq!(d.receipt(0, None, Stage::Accepted, Reach::User, at(2)), []);
+    assert_eq!(d.standing(), Standing::Failed);
+    assert_eq!(d.receipt(0, None, Stage::Delivered, Reach::User, at(3)), []);
+    assert_eq!(d.receipt(0, None, failed(), Reach::User, at(4)), []);
+    assert_eq!(d.standing(), Standing::Delivered);
+}
+
+#[test]
+fn a_receipt_for_an_earlier_piece_settles_no_open_call() {
+    let mut d = delivery(2);
+    d.accepted(0, Some("a".into()), Reach::User, at(2));
+    d.sending(2, at(3));
+    d.receipt(0, None, Stage::Delivered, Reach::User, at(4));
+    assert_eq!(d.state.word(), "sending", "the second piece may have been sent");
+    d.unknown("no answer", at(5));
+    d.sending(2, at(6));
+    assert_eq!(d.resends, 1);
+    assert_eq!(d.began, Some(at(3)), "what is asked about began with the first call");
+}
+
+#[test]
+fn a_decision_to_send_again_counts_as_a_resend() {
+    let mut d = delivery(1);
+    d.unknown("no answer", at(2));
+    d.sent_back(Doubt::Settled, "never seen", at(3));
+    assert_eq!((d.state.word(), d.resends), ("queued", 0));
+    d.sending(1, at(4));
+    d.unknown("no answer", at(5));
+    d.sent_back(Doubt::Left, "decided", at(6));
+    d.sent_back(Doubt::Left, "decided", at(7));
+    d.sending(1, at(8));
+    assert_eq!(d.resends, 1);
+    let resent = |changes: Vec<(Total, i64)>| changes.contains(&(Total::ResentAfterUnknown, 1));
+    assert!(resent(d.book()) && d.book().is_empty());
 }

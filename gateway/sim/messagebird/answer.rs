@@ -1,5 +1,7 @@
 //! MessageBird's answers, in its own shapes. Pure.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -143,6 +145,13 @@ pub(super) fn fetched(sent: &Sent) -> Value {
         "messagePartCount": sms::segments(&sent.draft.text),
     });
     message(sent, &progress.status, recipient)
+}
+
+/// The messages asked for, as they stand now.
+pub(super) fn listed(found: &[Arc<Sent>]) -> Value {
+    let items: Vec<Value> = found.iter().map(|sent| fetched(sent)).collect();
+    let count = items.len();
+    json!({"offset": 0, "limit": 20, "count": count, "totalCount": count, "links": {}, "items": items})
 }
 
 fn message(sent: &Sent, status: &str, recipient: Value) -> Value {

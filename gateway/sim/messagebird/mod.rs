@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode},
     response::Response,
     routing::{get, post},
@@ -20,12 +20,16 @@ use heliograph_connectors::channel::Secret;
 use serde_json::Value;
 
 use self::answer::Refusal;
+use self::request::Listing;
 use super::{
     Account, Sim,
     behaviour::Answer,
     outbox::Sent,
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
 };
+
+/// Messages on a page when nobody says how many.
+const LISTED: usize = 20;
 
 /// What `fail` reports: nobody has this number.
 const UNKNOWN_SUBSCRIBER: &str = "1";
@@ -87,7 +91,7 @@ impl MessageBird {
 impl Provider for MessageBird {
     fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router {
         Router::new()
-            .route("/messages", post(send))
+            .route("/messages", post(send).get(list_messages))
             .route("/messages/{id}", get(show_message))
             .route("/balance", get(show_balance))
             .fallback(|| async { Refusal::no_such_call() })
@@ -173,6 +177,20 @@ async fn show_message(
     };
     let sent = desk.sim.outbox.get(&id).filter(is_theirs);
     Ok(Json(answer::fetched(&*sent.ok_or_else(Refusal::not_found)?)))
+}
+
+async fn list_messages(
+    State(desk): State<Desk>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answered<Json<Value>> {
+    let lines = desk.enter(&headers)?;
+    let listing = Listing::parse(query.as_deref().unwrap_or_default())?;
+    let is_theirs = |sent: &Sent| {
+        lines.iter().any(|line| line.account.integration_id == sent.draft.account.integration_id)
+    };
+    let found = desk.sim.outbox.find(|sent| is_theirs(sent) && listing.wants(sent), 0, LISTED);
+    Ok(Json(answer::listed(&found[..found.len().min(LISTED)])))
 }
 
 async fn show_balance(State(desk): State<Desk>, headers: HeaderMap) -> Answered<Json<Value>> {

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{Line, answer::Refusal};
-use crate::sim::{outbox::Draft, sms};
+use crate::sim::{
+    outbox::{Draft, Sent},
+    sms,
+};
 
 /// Segments per message: 1377 characters of the GSM alphabet, or 603 of UTF-16.
 const SEGMENT_LIMIT: usize = 9;
@@ -134,6 +137,35 @@ fn report_url(order: &Map<String, Value>) -> Result<Option<String>, Refusal> {
         // A fragment never leaves the caller, so the gateway could not have it signed.
         Some(url) if url.fragment().is_none() => Ok(Some(given.to_owned())),
         _ => Err(Refusal::parameter("reportUrl", "reportUrl is not a valid URL")),
+    }
+}
+
+/// Which messages are asked for.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    reference: Option<String>,
+    recipient: Option<String>,
+}
+
+impl Listing {
+    /// Reads the query.
+    pub(super) fn parse(query: &str) -> Result<Listing, Refusal> {
+        let mut listing = Listing::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()).into_owned() {
+            match name.as_str() {
+                "reference" => listing.reference = Some(value),
+                "recipient" => listing.recipient = Some(value),
+                _ => return Err(Refusal::parameter(&name, "the simulator does not know this parameter")),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Whether a message is on the list.
+    pub(super) fn wants(&self, sent: &Sent) -> bool {
+        let is_to = |wanted: &String| sent.draft.to.trim_start_matches('+') == *wanted;
+        (self.reference.is_none() || self.reference == sent.draft.reference)
+            && self.recipient.as_ref().is_none_or(is_to)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use heliograph_connectors::channel::Body;
 
-use crate::model::{Author, Id, Integration, Role, Timestamp};
+use crate::model::{Author, Id, Integration, Priority, Role, Timestamp};
 use crate::wire::Invalid;
 use crate::wire::given::{Given, document};
 
@@ -10,6 +10,9 @@ use super::message::{self, author};
 
 /// Characters of an address on a channel.
 const ADDRESS_MAX: usize = 1024;
+
+/// Characters of a time.
+const TIME_MAX: usize = 64;
 
 /// `POST …/notifications`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,12 @@ pub struct Notification {
     pub author: Author,
     /// What is sent.
     pub body: Body,
+    /// How urgent it is. This and what follows is ours, beyond v1.1.
+    pub priority: Priority,
+    /// When it may leave.
+    pub not_before: Option<Timestamp>,
+    /// When it is too late to send it.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Notification {
@@ -35,8 +44,27 @@ impl Notification {
         })?;
         let author = given.optional("author", business)?.unwrap_or_else(Author::business);
         let body = content(&given, now)?;
-        Ok(Notification { integration, destination, author, body })
+        let priority = given.optional("priority", urgency)?.unwrap_or_default();
+        let not_before = given.optional("notBefore", moment)?;
+        let expires_at = given.optional("expiresAt", moment)?;
+        if expires_at.is_some_and(|end| end <= not_before.map_or(now, |begin| begin.max(now))) {
+            return Err(given.refuse_member("expiresAt", "must be in the future and after notBefore"));
+        }
+        Ok(Notification { integration, destination, author, body, priority, not_before, expires_at })
     }
+}
+
+fn urgency(given: &Given<'_>) -> Result<Priority, Invalid> {
+    Ok(match given.word(&["high", "normal", "bulk"])? {
+        "high" => Priority::High,
+        "bulk" => Priority::Bulk,
+        _ => Priority::Normal,
+    })
+}
+
+fn moment(given: &Given<'_>) -> Result<Timestamp, Invalid> {
+    let moment = Timestamp::parse_iso(&given.filled_within(TIME_MAX)?);
+    moment.ok_or_else(|| given.refuse("must be an ISO 8601 time with its offset, like 2026-01-31T09:00:00Z"))
 }
 
 fn business(given: &Given<'_>) -> Result<Author, Invalid> {
@@ -52,4 +80,50 @@ fn content(given: &Given<'_>, now: Timestamp) -> Result<Body, Invalid> {
         Some(schema) => Ok(Body::Native { schema, message: message.object()?.clone().into() }),
         None => Ok(Body::Content(message::content(message, now)?)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_552_571_286_396);
+
+    fn with(fields: &Value) -> Result<Notification, Invalid> {
+        let mut body = json!({
+            "destination": {"integrationId": "5e1f", "destinationId": "+15145550133"},
+            "message": {"type": "text", "text": "Hi"},
+        });
+        for (key, value) in fields.as_object().into_iter().flatten() {
+            body[key] = value.clone();
+        }
+        Notification::parse(body.to_string().as_bytes(), NOW)
+    }
+
+    fn hour(hours: i64) -> Timestamp {
+        Timestamp::from_millis(NOW.millis() + hours * 3_600_000)
+    }
+
+    #[test]
+    fn it_says_how_urgent_it_is_and_when_it_may_leave() {
+        let fields = json!({"priority": "bulk", "notBefore": hour(1).iso(), "expiresAt": hour(2).iso()});
+        let read = with(&fields).expect("a notification");
+        assert_eq!(read.priority, Priority::Bulk);
+        assert_eq!((read.not_before, read.expires_at), (Some(hour(1)), Some(hour(2))));
+    }
+
+    #[test]
+    fn a_refusal_names_the_field() {
+        for (fields, refused) in [
+            (json!({"priority": "urgent"}), "priority"),
+            (json!({"notBefore": "tomorrow"}), "notBefore"),
+            (json!({"notBefore": 5}), "notBefore"),
+            (json!({"expiresAt": "2026-01-31T09:00:00"}), "expiresAt"),
+            (json!({"expiresAt": hour(-1).iso()}), "expiresAt"),
+            (json!({"notBefore": hour(2).iso(), "expiresAt": hour(2).iso()}), "expiresAt"),
+        ] {
+            assert_eq!(with(&fields).expect_err("a refusal").path, refused, "{fields}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Author, Confirmation, Id, Role, Timestamp};
+use crate::model::{Author, Confirmation, Id, Priority, Role, Timestamp};
 use crate::wire::Invalid;
 use crate::wire::v1;
 
@@ -68,6 +68,9 @@ fn a_notification_is_read() {
         destination: "+15145550133".into(),
         author,
         body: Body::Content(Content::text("Check this out!")),
+        priority: Priority::Normal,
+        not_before: None,
+        expires_at: None,
     };
     assert_eq!(read, Ok(expected));
 }

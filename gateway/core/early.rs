@@ -1,0 +1,117 @@
+//! Where receipts name messages only by the provider's ids: whose they are, and those that came before that was known.
+//!
+//! The id's document is written by whoever is first, the receipt or the answer to the send, under the condition that
+//! the other has not been; so whichever is second sees what the first left.
+
+use std::time::Duration;
+
+use heliograph_connectors::channel::{ChannelError, Fate, Receipt, Stage};
+use tracing::info;
+
+use crate::model::{Delivery, DeliveryError, Notified};
+use crate::store::{Batch, Expect, Record};
+
+use super::records::{Early, ProviderId, address_id};
+use super::settle::Scene;
+use super::{Core, CoreError};
+
+/// How long a receipt waits for the answer to its send. It may also be about a message that is not ours.
+const EARLY_KEPT: Duration = Duration::from_secs(10 * 60);
+
+/// Receipts that wait for one message.
+const EARLY_MAX: usize = 8;
+
+impl Core {
+    /// The reference of the piece a receipt is about; `None` when that is not known, or not yet. Then it waits.
+    pub(super) async fn reference_of(
+        &self,
+        scene: Scene<'_>,
+        receipt: &Receipt,
+    ) -> Result<Option<String>, CoreError> {
+        if receipt.reference.is_some() {
+            return Ok(receipt.reference.clone());
+        }
+        let Some(id) = receipt.provider_id.clone() else { return Ok(None) };
+        if scene.channel.capabilities().echoes_reference {
+            return Ok(None);
+        }
+        let app = &scene.tenant.app.id;
+        let integration = scene.integration.id.clone();
+        let found = self.store.load::<ProviderId>(app, &address_id(&integration, &id)).await?;
+        let expect = found.as_ref().map_or(Expect::Absent, |read| Expect::Version(read.version));
+        let fresh = || ProviderId { integration, id, reference: None, early: Vec::new() };
+        let mut kept = found.map_or_else(fresh, |read| read.value);
+        let early = Early::of(receipt);
+        if kept.reference.is_none() && !kept.early.contains(&early) && kept.early.len() < EARLY_MAX {
+            info!(integration = %scene.integration.id, status = receipt.status, "a receipt waits for its message");
+            kept.early.push(early);
+            let mut batch = Batch::new(app);
+            let until = Some(scene.now + self.policy.reconcile_window.max(EARLY_KEPT));
+            batch.put(ProviderId::KIND, kept.record_id(), &kept, expect, until);
+            self.store.commit(batch).await?;
+        }
+        Ok(kept.reference)
+    }
+
+    /// Remembers whose the provider's ids are, and takes in the receipts that waited for them.
+    pub(super) async fn keep_provider_ids(
+        &self,
+        scene: Scene<'_>,
+        delivery: &mut Delivery,
+        batch: &mut Batch,
+    ) -> Result<Vec<Notified>, CoreError> {
+        let mut told = Vec::new();
+        if scene.channel.capabilities().echoes_reference {
+            return Ok(told);
+        }
+        let app = &scene.tenant.app.id;
+        for part in 0..delivery.parts.len() {
+            let Some(id) = delivery.parts[part].provider_id.clone() else { continue };
+            let key = address_id(&delivery.integration, &id);
+            let found = self.store.load::<ProviderId>(app, &key).await?;
+            let expect = found.as_ref().map_or(Expect::Absent, |read| Expect::Version(read.version));
+            let waited = match found {
+                Some(read) if read.value.reference.is_some() => continue,
+                Some(read) => read.value.early,
+                None => Vec::new(),
+            };
+            for early in waited {
+                delivery.reported(part, &early.status, scene.now);
+                told.extend(delivery.receipt(part, None, early.into_stage(), scene.reach(), scene.now));
+            }
+            let reference = Some(delivery.reference(part));
+            let kept =
+                ProviderId { integration: delivery.integration.clone(), id, reference, early: Vec::new() };
+            let until = Some(scene.now + self.policy.keep_deliveries);
+            batch.put(ProviderId::KIND, key, &kept, expect, until);
+        }
+        Ok(told)
+    }
+}
+
+impl Early {
+    fn of(receipt: &Receipt) -> Early {
+        let (rank, error) = match &receipt.stage {
+            Stage::Accepted => (1, None),
+            Stage::Delivered => (2, None),
+            Stage::Read => (3, None),
+            Stage::Failed(error) => (0, Some(DeliveryError::from(error.clone()))),
+        };
+        Early { status: receipt.status.clone(), rank, error }
+    }
+
+    fn into_stage(self) -> Stage {
+        match (self.rank, self.error) {
+            (_, Some(DeliveryError { code, message, underlying })) => Stage::Failed(ChannelError {
+                fate: Fate::Permanent,
+                code,
+                detail: message,
+                provider_code: None,
+                underlying,
+            }),
+            (2, None) => Stage::Delivered,
+            (3, None) => Stage::Read,
+            _ => Stage::Accepted,
+        }
+    }
+}

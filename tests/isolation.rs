@@ -1,0 +1,210 @@
+//! Receivers that fail, hang or attack: what they cost themselves, and that they cost nobody else anything.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use toml::Table;
+
+use crate::harness::config::{APP, WEBHOOK};
+use crate::harness::hostile::{Hostile, Manner};
+use crate::harness::{Engine, Rig, eventually, on_both_engines};
+
+on_both_engines! {
+    a_dead_receiver_is_left_alone_until_it_works_again,
+    what_a_schedule_would_have_given_up_is_given_up,
+    hostile_receivers_cost_nobody_else_anything,
+    a_receiver_may_abort_a_message,
+    durable_goes_on_after_what_sunshine_calls_final,
+}
+
+/// Sends this many notifications, each to a number of its own.
+async fn notify_many(rig: &Rig, count: usize) {
+    for number in 0..count {
+        rig.notify(&format!("+1514555{number:04}"), "to many").await;
+    }
+}
+
+async fn dead_letters(rig: &Rig) -> Vec<Value> {
+    let path = format!("/heliograph/v1/deadletters?app={APP}&webhook={WEBHOOK}");
+    rig.gateway.admin().get(&path).await.expect(200)["deadLetters"].as_array().expect("letters").clone()
+}
+
+fn different_ids(rig: &Rig, taken_only: bool) -> HashSet<String> {
+    let arrivals = rig.receiver.arrivals().into_iter();
+    let arrivals = arrivals.filter(|arrival| !taken_only || arrival.status == 200);
+    arrivals.map(|arrival| arrival.webhook_id().to_owned()).collect()
+}
+
+async fn a_dead_receiver_is_left_alone_until_it_works_again(engine: Engine) {
+    let rig = Rig::with(engine, |config| config.list("webhooks.schedule", &["200ms", "60s", "60s"])).await;
+    rig.receiver.always_answer(503);
+    notify_many(&rig, 100).await;
+    eventually("all sends", async || (rig.sim().sent().await.len() == 100).then_some(())).await;
+    rig.receiver.quiet().await;
+    let asked = different_ids(&rig, false).len();
+    assert!(asked < 120, "200 events wait and {asked} of them were posted: the receiver is not left alone");
+    rig.receiver.always_answer(200);
+    eventually("every event", async || (different_ids(&rig, true).len() == 200).then_some(())).await;
+    let mut tries = HashMap::<String, usize>::new();
+    for arrival in rig.receiver.arrivals() {
+        *tries.entry(arrival.webhook_id().to_owned()).or_default() += 1;
+    }
+    assert!(tries.values().all(|tries| *tries <= 4), "waiting spends no attempt: {tries:?}");
+    assert!(dead_letters(&rig).await.is_empty());
+}
+
+async fn what_a_schedule_would_have_given_up_is_given_up(engine: Engine) {
+    let rig = Rig::with(engine, |config| config.list("webhooks.schedule", &["50ms", "50ms"])).await;
+    rig.receiver.always_answer(503);
+    notify_many(&rig, 40).await;
+    let letters = eventually("80 dead letters", async || {
+        let letters = dead_letters(&rig).await;
+        (letters.len() == 80).then_some(letters)
+    })
+    .await;
+    let unasked = letters.iter().filter(|letter| letter["lastError"] == "host down").count();
+    assert!(unasked > 0, "some were given up without being asked: {}", letters[0]);
+    let posts = rig.receiver.arrivals().len();
+    assert!(posts < 240, "{posts} posts for 80 events of 3 attempts: nobody waited");
+
+    rig.receiver.always_answer(200);
+    let path = format!("/heliograph/v1/deadletters/replay?app={APP}");
+    let replayed = rig.gateway.admin().post(&path, &json!({"webhook": WEBHOOK})).await.expect(200);
+    assert_eq!(replayed, json!({"replayed": 80}));
+    // The breaker may still be open for a moment and outlast this short schedule: then they are letters again.
+    eventually("every event", async || {
+        rig.gateway.admin().post(&path, &json!({"webhook": WEBHOOK})).await.expect(200);
+        (different_ids(&rig, true).len() == 80).then_some(())
+    })
+    .await;
+    assert!(dead_letters(&rig).await.is_empty());
+}
+
+fn webhook(id: usize, target: &str) -> Table {
+    let mut table = Table::new();
+    table.insert("id".into(), format!("{id:024x}").into());
+    table.insert("target".into(), target.into());
+    table.insert("triggers".into(), vec!["*"].into());
+    table.insert("secret".into(), "fake-hostile-secret".into());
+    table
+}
+
+/// How long after the API's answer the healthy receiver heard of each acceptance, sorted, while these others hear of
+/// everything too.
+async fn delays(engine: Engine, count: usize, others: &[Hostile]) -> Vec<Duration> {
+    let healthy = Hostile::start(Manner::Prompt).await;
+    let rig = Rig::with(engine, |config| {
+        let config =
+            config.set("webhooks.timeout", "1s").set("apps.0.webhooks.0.target", healthy.url.as_str());
+        let places = others.iter().enumerate();
+        places.fold(config, |config, (id, other)| config.push("apps.0.webhooks", webhook(id, &other.url)))
+    })
+    .await;
+    let mut accepted = Vec::new();
+    let mut pace = tokio::time::interval(Duration::from_millis(10));
+    for number in 0..count {
+        pace.tick().await;
+        let id = rig.notify(&format!("+1514555{number:04}"), "timed").await;
+        accepted.push((id, Instant::now()));
+    }
+    let told = |id: &str| {
+        let mine = |event: &Value| {
+            event["trigger"] == "notification:delivery:channel" && event["notification"]["_id"] == id
+        };
+        healthy.heard().into_iter().find(|heard| mine(&heard.event)).map(|heard| heard.at)
+    };
+    let last = accepted.last().expect("some").0.clone();
+    eventually("the last to be told", async || told(&last)).await;
+    let mut delays = Vec::new();
+    for (id, at) in &accepted {
+        let heard = eventually("each to be told", async || told(id)).await;
+        delays.push(heard.saturating_duration_since(*at));
+    }
+    delays.sort();
+    delays
+}
+
+fn p99(delays: &[Duration]) -> Duration {
+    delays[(delays.len() * 99 / 100).min(delays.len() - 1)]
+}
+
+async fn all_manners() -> Vec<Hostile> {
+    let manners = [
+        Manner::Silent,
+        Manner::DripsHead,
+        Manner::DripsBody,
+        Manner::Endless,
+        Manner::Redirects,
+        Manner::ManyHeaders,
+    ];
+    let mut all = Vec::new();
+    for manner in manners {
+        all.push(Hostile::start(manner).await);
+    }
+    all
+}
+
+/// With `HELIOGRAPH_MEASURE` five long runs and the figures; else one short run and a generous bound.
+async fn hostile_receivers_cost_nobody_else_anything(engine: Engine) {
+    let is_measured = std::env::var_os("HELIOGRAPH_MEASURE").is_some();
+    let (runs, count) = if is_measured { (5, 1_000) } else { (1, 100) };
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for run in 1..=runs {
+        alone.push(p99(&delays(engine, count, &[]).await));
+        let others = all_manners().await;
+        beside.push(p99(&delays(engine, count, &others).await));
+        for other in &others {
+            assert!(!other.heard().is_empty(), "each was asked");
+            assert!(other.most_open() <= 96, "{} connections at once", other.most_open());
+        }
+        println!(
+            "{engine:?} run {run}: p99 alone {:?}, beside six hostile {:?}",
+            alone[run - 1],
+            beside[run - 1]
+        );
+    }
+    alone.sort();
+    beside.sort();
+    let (alone, beside) = (alone[runs / 2], beside[runs / 2]);
+    let bound = match is_measured {
+        true => alone.mul_f64(1.2) + Duration::from_millis(5),
+        false => alone * 3 + Duration::from_millis(500),
+    };
+    assert!(beside <= bound, "p99 {beside:?} beside hostile receivers, {alone:?} without");
+}
+
+async fn a_receiver_may_abort_a_message(engine: Engine) {
+    let words = "HTTP/1.1 500 No\r\nwebhook-delivery: abort-message\r\ncontent-length: 0\r\n\r\n";
+    let receiver = Hostile::start(Manner::Says(words.into())).await;
+    let rig = Rig::with(engine, |config| config.set("apps.0.webhooks.0.target", receiver.url.as_str())).await;
+    rig.notify("+15145550171", "never again").await;
+    let letters = eventually("two dead letters", async || {
+        let letters = dead_letters(&rig).await;
+        (letters.len() == 2).then_some(letters)
+    })
+    .await;
+    assert!(
+        letters.iter().all(|letter| letter["attempts"] == 1 && letter["lastStatus"] == 500),
+        "{letters:?}"
+    );
+    assert_eq!(receiver.heard().len(), 2);
+}
+
+async fn durable_goes_on_after_what_sunshine_calls_final(engine: Engine) {
+    let rig = Rig::with(engine, |config| config.set("webhooks.schedule", "durable")).await;
+    rig.receiver.answer_next(&[404, 410]);
+    let id = rig.notify("+15145550172", "404, then 410").await;
+    let path = format!("/heliograph/v1/notifications/{id}?app={APP}");
+    let told = eventually("both to be told", async || {
+        let trace = rig.gateway.admin().get(&path).await.expect(200);
+        let timeline = trace["notification"]["timeline"].as_array().expect("a timeline").clone();
+        let told: Vec<Value> = timeline.into_iter().filter(|moment| moment["what"] == "webhook").collect();
+        (told.len() == 2).then_some(told)
+    })
+    .await;
+    assert_eq!(told[0]["status"], 404);
+    assert!(told[0]["nextAt"].is_string() && told[0].get("deadLetter").is_none(), "{}", told[0]);
+    assert_eq!(told[1]["status"], 410);
+    assert!(told[1]["deadLetter"].is_string() && told[1].get("nextAt").is_none(), "{}", told[1]);
+}
