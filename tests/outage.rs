@@ -18,9 +18,9 @@ use crate::harness::{Config, Engine, Rig, eventually};
 
 const NUMBER: &str = "+15145550185";
 
-/// What a caller may have to wait for a store that does not answer; a loaded machine is given a little more than
-/// is promised.
-const SOON: Duration = Duration::from_millis(2_000);
+/// What a caller may have to wait for a store that does not answer. The gateway gives up after 1.1 s; the rest is for a
+/// machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(5);
 
 const LONG: Duration = Duration::from_secs(120);
 
