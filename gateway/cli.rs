@@ -31,6 +31,7 @@ struct Arguments {
     serve: Serve,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one per process")]
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway (what happens without a command).

@@ -260,6 +260,15 @@ impl Gateway {
     }
 }
 
+/// Starts everything that the outbox does by itself.
+fn set_to_work(outbox: &Arc<Outbox>, store: &Arc<dyn Store>, tasks: &mut JoinSet<()>) {
+    for queue in store.queues() {
+        tasks.spawn(outbox.clone().work(queue));
+    }
+    tasks.spawn(outbox.clone().report());
+    tasks.spawn(outbox.clone().watch());
+}
+
 fn addresses(api: String, admin: String, sim: Option<&(TcpListener, String)>) -> Addresses {
     Addresses { api, admin, sim: sim.map(|(_, url)| url.clone()) }
 }
@@ -268,15 +277,6 @@ fn addresses(api: String, admin: String, sim: Option<&(TcpListener, String)>) ->
 fn asked(ready: &Arc<AtomicBool>) -> Arc<dyn Fn() -> bool + Send + Sync> {
     let ready = ready.clone();
     Arc::new(move || ready.load(Ordering::Relaxed))
-}
-
-/// Starts everything that the outbox does by itself.
-fn set_to_work(outbox: &Arc<Outbox>, store: &Arc<dyn Store>, tasks: &mut JoinSet<()>) {
-    for queue in store.queues() {
-        tasks.spawn(outbox.clone().work(queue));
-    }
-    tasks.spawn(outbox.clone().report());
-    tasks.spawn(outbox.clone().watch());
 }
 
 /// Waits for a task that panicked. One that ends in peace is no failure.

@@ -2,15 +2,18 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::config::{APP, WEBHOOK};
+use crate::harness::config::{APP, TWILIO, WEBHOOK};
 use crate::harness::process::BINARY;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_trace_shows_the_way_of_a_notification,
     dead_letters_are_listed_and_sent_again,
+    an_integration_is_paused_and_its_limits_are_set,
+    an_audit_is_a_table_that_adds_up,
+    held_sends_are_listed_and_decided,
     what_is_wrong_is_said_in_one_line,
 }
 
@@ -71,6 +74,46 @@ async fn dead_letters_are_listed_and_sent_again(engine: Engine) {
     assert_eq!(serde_json::from_str::<Value>(&rest).expect("JSON")["replayed"], 1);
     eventually("both events", async || (rig.receiver.events().len() == 2).then_some(())).await;
     assert_eq!(refused(&rig, &["deadletters", "replay", ids[0]]), "no such dead letters\n");
+}
+
+async fn an_integration_is_paused_and_its_limits_are_set(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    assert_eq!(printed(&rig, &["pause", TWILIO]), format!("integration {TWILIO} is paused\n"));
+    let id = rig.notify(NUMBER, "held back").await;
+    let page = printed(&rig, &["limits", TWILIO, "--per-second", "50"]);
+    assert!(page.contains("perSecond 50") && page.contains("burst 1000"), "what is not named stays: {page}");
+    assert!(printed(&rig, &["limits", TWILIO, "--json"]).contains("\"queued\""));
+    assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 0, "it is paused");
+    assert_eq!(printed(&rig, &["resume", TWILIO]), format!("integration {TWILIO} is running\n"));
+    rig.receiver.about("notification:delivery:user", &id).await;
+    assert!(refused(&rig, &["pause", "5e1f438bf99fb467810c0aff"]).contains("integration not found"));
+}
+
+async fn an_audit_is_a_table_that_adds_up(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    rig.notify_and_deliver(NUMBER, "counted").await;
+    let page = printed(&rig, &["audit"]);
+    let row: Vec<&str> = page.lines().nth(1).expect("a row").split_whitespace().collect();
+    assert_eq!(row[..4], [APP, TWILIO, "1", "1"], "{page}");
+    assert!(page.lines().last().expect("a verdict").starts_with("balanced"), "{page}");
+}
+
+async fn held_sends_are_listed_and_decided(engine: Engine) {
+    let rig = Rig::with(engine, |config| {
+        config.set("send.reconcileWindow", "100ms").set("apps.0.integrations.0.onUnknown", "hold")
+    })
+    .await;
+    rig.sim().rule(json!({"destination": NUMBER, "behaviour": "error", "times": 1})).await;
+    let id = rig.notify(NUMBER, "sent or not").await;
+    let page = eventually("it is held", async || {
+        let page = printed(&rig, &["unknown"]);
+        (page.contains(&id) && printed(&rig, &["trace", &id]).contains("held")).then_some(page)
+    })
+    .await;
+    assert!(page.contains(TWILIO) && page.contains(NUMBER), "{page}");
+    assert!(printed(&rig, &["unknown", "resend", &id]).starts_with(&id));
+    rig.receiver.about("notification:delivery:user", &id).await;
+    assert_eq!(printed(&rig, &["unknown", "list"]), "no sends of unknown outcome\n");
 }
 
 async fn what_is_wrong_is_said_in_one_line(engine: Engine) {

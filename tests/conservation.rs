@@ -3,7 +3,7 @@
 //!
 //! The witnesses stand outside: the simulator and the customer's endpoint live in processes that are never killed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -94,11 +94,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_unsaid_when_the_gateway_is_kill
     let loaded = began.elapsed();
 
     let accepted = load.accepted();
-    within(LONG, "a final event for each", async || {
-        let finals = rig.receiver.final_events();
-        accepted.iter().all(|id| finals.contains_key(id)).then_some(())
-    })
-    .await;
+    ended(&rig, &accepted).await;
     rig.receiver.quiet().await;
     let whole = began.elapsed();
     println!(
@@ -110,8 +106,28 @@ async fn nothing_acknowledged_is_lost_or_doubled_unsaid_when_the_gateway_is_kill
     book.balance(&rig, &accepted.into_iter().collect::<Vec<_>>(), &kills).await;
 }
 
+/// Waits for a final event for each; shows the stories of those that have none.
+async fn ended(rig: &Rig, accepted: &BTreeSet<String>) {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let finals = rig.receiver.final_events();
+        let open: Vec<&String> = accepted.iter().filter(|id| !finals.contains_key(*id)).collect();
+        if open.is_empty() {
+            return;
+        }
+        if Instant::now() > deadline {
+            for id in open.iter().take(3) {
+                println!("{:#}", rig.timeline(id).await);
+            }
+            panic!("{} of {} have no end after {LONG:?}", open.len(), accepted.len());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Receipts that do not come are asked for soon, where the provider can be asked.
 fn stage(config: Config) -> Config {
-    let config = config.set("send.reconcileWindow", "300ms");
+    let config = config.set("send.reconcileWindow", "300ms").set("send.receiptCheck", "1s");
     LINES.iter().fold(config, |config, line| line.join(config))
 }
 
@@ -179,13 +195,15 @@ impl Book {
         assert!(lost.is_empty(), "acknowledged, not failed, and never at the provider: {lost:?}");
         let twice: Vec<_> = self.finals.iter().filter(|(_, webhooks)| webhooks.len() != 1).collect();
         assert!(twice.is_empty(), "ended more than once: {twice:?}");
-        for id in doubled {
+        for id in &doubled {
             self.is_excused(id, kills);
             let story = rig.timeline(id).await;
             let moments = story["timeline"].as_array().expect("a timeline").iter();
             let unknown = moments.filter(|moment| moment["what"] == "unknown").count();
             assert!(unknown + 1 >= self.copies(id), "doubled, and not said: {story:#}");
         }
+        let surplus: usize = doubled.iter().map(|id| self.copies(id) - 1).sum();
+        audited(rig, accepted.len(), surplus).await;
     }
 
     /// A message taken may be sent again only where its answer did not arrive whole, or a kill came in between.
@@ -199,4 +217,32 @@ impl Book {
             );
         }
     }
+}
+
+/// The gateway's own ledger must balance, nothing may be left open, and it must own up to as many repetitions as there
+/// are copies too many. A few are accepted of which the answer was lost.
+async fn audited(rig: &Rig, acknowledged: usize, surplus: usize) {
+    let audit = within(LONG, "an end of what was accepted", async || {
+        let audit = rig.gateway.admin().get("/heliograph/v1/audit").await.expect(200);
+        let open = ["queued", "sending", "unknown"].map(|state| total(&audit, &format!("/pending/{state}")));
+        (open == [0; 3]).then_some(audit)
+    })
+    .await;
+    let [accepted, delivered, failed, sent, resent] =
+        ["/accepted", "/delivered", "/failed", "/pending/sent", "/resentAfterUnknown"]
+            .map(|at| total(&audit, at));
+    println!(
+        "  the audit: {accepted} accepted, {delivered} delivered, {failed} failed, {sent} sent and not over, \
+         {resent} sent again after an unknown outcome"
+    );
+    assert_eq!(audit["balanced"], true, "{audit:#}");
+    assert!(accepted >= acknowledged as u64, "{acknowledged} were acknowledged: {audit:#}");
+    assert!(resent >= surplus as u64, "{surplus} copies too many: {audit:#}");
+}
+
+/// A number of the audit, over all integrations.
+fn total(audit: &Value, pointer: &str) -> u64 {
+    let apps = audit["apps"].as_array().expect("apps").iter();
+    let integrations = apps.flat_map(|app| app["integrations"].as_array().expect("integrations"));
+    integrations.map(|one| one.pointer(pointer).and_then(Value::as_u64).expect("a number")).sum()
 }

@@ -113,7 +113,7 @@ async fn the_table_of_faults_is_what_happens(engine: Engine) {
 
 /// An integration per cell, and times that are short beside the provider's pauses but long beside a busy machine's.
 fn stage(config: Config) -> Config {
-    let mut config = config.set("send.reconcileWindow", "3s");
+    let mut config = config.set("send.reconcileWindow", "3s").set("send.receiptCheck", "3s");
     for kind in ["twilio", "messagebird", "whatsapp"] {
         config = config.set(&format!("send.receiptDeadline.{kind}"), "6s");
     }
@@ -142,6 +142,13 @@ async fn play(rig: &Rig, cells: &mut [Cell]) {
         cell.tells(rig, "retrying").await;
     }
     rig.sim().opened().await;
+    // A look for their receipts would be cut in the place of what comes next.
+    for cell in cells.iter().filter(|cell| matches!(cell.fault, Played::Shut)) {
+        eventually("an end", async || {
+            rig.receiver.final_events().contains_key(&cell.notification).then_some(())
+        })
+        .await;
+    }
     for cell in cells.iter_mut().filter(|cell| matches!(cell.fault, Played::Cut)) {
         let rule = json!({"behaviour": "reset-before-body", "type": cell.line.kind, "times": 1});
         rig.sim().rule(rule).await;
@@ -242,7 +249,7 @@ async fn shown(rig: &Rig, cells: &[Cell]) -> Vec<String> {
             events(rig, &cell.notification).join(", "),
             format!("{}, {}", counted(calls, "call", "calls"), counted(copies, "copy", "copies")),
         ];
-        for besides in ["retrying", "throttled", "unknown"] {
+        for besides in ["retrying", "throttled", "unknown", "reconciled"] {
             if words(&story).any(|word| word == besides) {
                 told.push(format!("`{besides}`"));
             }

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::config::{APP, OTHER_APP, OTHER_KEY, OTHER_SECRET, TWILIO};
+use crate::harness::line::{Line, called};
+use crate::harness::simulator::of_app;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
@@ -15,16 +17,22 @@ on_both_engines! {
     a_send_of_unknown_outcome_is_held_and_given_up_on_request,
     a_receipt_settles_a_held_send_before_anybody_decides,
     a_lost_answer_is_found_at_the_provider,
+    a_receipt_waits_for_the_message_it_is_about,
 }
 
 const NUMBER: &str = "+15145550176";
 
 /// The row of the demo app's integration.
 async fn account(rig: &Rig) -> Value {
+    account_of(rig, TWILIO).await
+}
+
+/// The row of an integration, which must add up, as must the whole.
+async fn account_of(rig: &Rig, integration: &str) -> Value {
     let audit = rig.gateway.admin().get(&format!("/heliograph/v1/audit?app={APP}")).await.expect(200);
     assert_eq!(audit["apps"][0]["id"], APP, "{audit}");
     let rows = audit["apps"][0]["integrations"].as_array().expect("rows");
-    let row = rows.iter().find(|row| row["id"] == TWILIO).expect("the integration").clone();
+    let row = rows.iter().find(|row| row["id"] == integration).expect("the integration").clone();
     let number = |value: &Value| value.as_i64().expect("a number");
     let pending: i64 = row["pending"].as_object().expect("states").values().map(number).sum();
     let ended: i64 = ["delivered", "failed", "unconfirmed"].iter().map(|column| number(&row[column])).sum();
@@ -111,15 +119,25 @@ async fn silence_past_the_deadline_is_unconfirmed_until_a_receipt_comes(engine: 
 }
 
 async fn an_overdue_receipt_is_asked_for(engine: Engine) {
-    let rig = Rig::with(engine, |config| config.set("send.receiptCheck", "100ms")).await;
-    rig.sim().rule(json!({"destination": NUMBER, "behaviour": "silent", "times": 1})).await;
-    let id = rig.notify(NUMBER, "arrived in silence").await;
-    let sent = rig.sim().first_to(NUMBER).await;
-    let provider_id = sent["providerId"].as_str().expect("an id");
-    // It arrives, but what says so is lost.
-    assert_eq!(rig.sim().receipt(provider_id, "delivered", "forged").await, 401);
-    rig.receiver.about("notification:delivery:user", &id).await;
-    assert_eq!(counted(&rig, "/delivered", 1).await["accepted"], 1);
+    for line in ["messagebird", "twilio"].map(called) {
+        let rig = Rig::with(engine, |config| line.join(config).set("send.receiptCheck", "100ms")).await;
+        let rule = json!({"integrationId": line.integration, "behaviour": "missing", "times": 1});
+        rig.sim().rule(rule).await;
+        let id = notify_on(&rig, line).await;
+        rig.receiver.about("notification:delivery:user", &id).await;
+        let row = account_of(&rig, line.integration).await;
+        assert_eq!((&row["accepted"], &row["delivered"]), (&json!(1), &json!(1)), "{row}");
+    }
+}
+
+async fn notify_on(rig: &Rig, line: &Line) -> String {
+    let body = json!({
+        "destination": {"integrationId": line.integration, "destinationId": line.person},
+        "author": {"role": "appMaker"},
+        "message": {"type": "text", "text": "found again"},
+    });
+    let answer = rig.gateway.api().post(&of_app("/notifications"), &body).await.expect(201);
+    answer["notification"]["_id"].as_str().expect("an id").to_owned()
 }
 
 async fn a_resend_after_an_unknown_outcome_is_counted(engine: Engine) {
@@ -210,8 +228,8 @@ async fn a_send_of_unknown_outcome_is_held_and_given_up_on_request(engine: Engin
 
 async fn a_receipt_settles_a_held_send_before_anybody_decides(engine: Engine) {
     let rig = holding(engine).await;
-    rig.sim().pace(json!({"receiptDelayMs": 60_000})).await;
-    rig.sim().rule(json!({"destination": NUMBER, "behaviour": "accept-then-error", "times": 2})).await;
+    let rule = json!({"destination": NUMBER, "behaviour": "accept-then-error", "reports": false, "times": 2});
+    rig.sim().rule(rule).await;
     let (first, second) = (rig.notify(NUMBER, "twins").await, rig.notify(NUMBER, "twins").await);
     in_state(&rig, &first, "sent").await;
     // The first was found at the provider. The second looks like it there, so nobody can tell.
@@ -233,16 +251,50 @@ async fn a_receipt_settles_a_held_send_before_anybody_decides(engine: Engine) {
 }
 
 async fn a_lost_answer_is_found_at_the_provider(engine: Engine) {
-    let rig = Rig::with(engine, |config| config.set("send.reconcileWindow", "100ms")).await;
-    rig.sim().pace(json!({"receiptDelayMs": 60_000})).await;
-    rig.sim().rule(json!({"destination": NUMBER, "behaviour": "accept-then-error", "times": 1})).await;
-    let id = rig.notify(NUMBER, "found again").await;
-    let event = rig.receiver.about("notification:delivery:channel", &id).await;
-    let sent = rig.sim().sent_to(NUMBER).await;
-    assert_eq!(sent.len(), 1, "it was not sent twice");
-    assert_eq!(event["externalMessages"], json!([{"id": sent[0]["providerId"]}]));
-    let timeline = in_state(&rig, &id, "sent").await["timeline"].clone();
-    let told = |what: &str| timeline.as_array().expect("a timeline").iter().any(|step| step["what"] == what);
-    assert!(told("unknown") && told("reconciled") && told("accepted"), "{timeline}");
-    assert_eq!(account(&rig).await["resentAfterUnknown"], 0);
+    for line in ["mailgun", "messagebird", "twilio"].map(called) {
+        let rig = Rig::with(engine, |config| line.join(config).set("send.reconcileWindow", "100ms")).await;
+        let rule = json!({
+            "integrationId": line.integration, "behaviour": "accept-then-reset", "reports": false, "times": 1,
+        });
+        rig.sim().rule(rule).await;
+        let id = notify_on(&rig, line).await;
+        let event = rig.receiver.about("notification:delivery:channel", &id).await;
+        let sent = rig.sim().sent_to(line.person).await;
+        assert_eq!(sent.len(), 1, "it was not sent twice");
+        assert_eq!(event["externalMessages"], json!([{"id": sent[0]["providerId"]}]));
+        let timeline = in_state(&rig, &id, "sent").await["timeline"].clone();
+        let told =
+            |what: &str| timeline.as_array().expect("a timeline").iter().any(|step| step["what"] == what);
+        assert!(told("unknown") && told("reconciled") && told("accepted"), "{timeline}");
+        assert_eq!(account_of(&rig, line.integration).await["resentAfterUnknown"], 0);
+    }
+}
+
+/// Messenger names a message in its receipts by an id that only the answer, or the echo, makes known.
+async fn a_receipt_waits_for_the_message_it_is_about(engine: Engine) {
+    let line = called("messenger");
+    let rig = Rig::with(engine, |config| {
+        line.join(config).set("send.reconcileWindow", "60s").set("apps.0.integrations.1.userReceipts", true)
+    })
+    .await;
+    let rule = json!({
+        "integrationId": line.integration, "behaviour": "accept-then-reset", "reports": false, "times": 1,
+    });
+    rig.sim().rule(rule).await;
+    let id = notify_on(&rig, line).await;
+    in_state(&rig, &id, "unknown").await;
+    let sent = rig.sim().first_to(line.person).await;
+    let provider_id = sent["providerId"].as_str().expect("an id");
+    for status in ["delivered", "delivered", "echo", "delivered"] {
+        assert_eq!(rig.sim().receipt(provider_id, status, "valid").await, 200);
+        if status == "delivered" {
+            account_of(&rig, line.integration).await;
+        }
+    }
+    rig.receiver.about("notification:delivery:user", &id).await;
+    rig.receiver.quiet().await;
+    let told = ["notification:delivery:channel", "notification:delivery:user"];
+    assert_eq!(rig.receiver.triggers_about(&id), told);
+    let row = account_of(&rig, line.integration).await;
+    assert_eq!((&row["delivered"], &row["resentAfterUnknown"]), (&json!(1), &json!(0)), "{row}");
 }

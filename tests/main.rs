@@ -5,6 +5,7 @@ mod harness;
 mod admin;
 mod announce;
 mod auth;
+mod capacity;
 mod channels;
 mod check;
 mod commands;

@@ -208,3 +208,173 @@ fn account(id: &Id<Integration>, seen: (Pending, i64), tally: &Tally, at: usize,
         strays,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use heliograph_connectors::Registry;
+    use heliograph_connectors::channel::{Body, Channel, Content};
+    use serde_json::{Map, json};
+    use url::Url;
+
+    use super::*;
+    use crate::channels::Channels;
+    use crate::core::{Notify, Once, Policy, Route};
+    use crate::metrics::Metrics;
+    use crate::model::{Author, NewJob, Priority, SystemClock};
+    use crate::store::embedded::{Embedded, MEMORY};
+    use crate::store::{Settlement, Store};
+
+    struct Scene {
+        store: Arc<dyn Store>,
+        core: Core,
+        tenant: Tenant,
+        channel: Arc<dyn Channel>,
+    }
+
+    impl Scene {
+        fn new() -> Scene {
+            let policy = Policy::lasting(Duration::from_secs(3600));
+            let settings = json!({
+                "accountSid": "AC1", "authToken": "fake-token", "phoneNumber": "+15145550100",
+            });
+            let integration = Integration {
+                id: Id::new("5e1f438bf99fb467810c0ab9"),
+                app: Id::new("5963c0d619a30a2e00de36b8"),
+                kind: "twilio".into(),
+                display_name: None,
+                settings: settings.as_object().expect("an object").clone(),
+                limits: Default::default(),
+                on_unknown: Default::default(),
+                ignore_opt_out: false,
+                user_receipts: None,
+                paused: false,
+            };
+            let public = Url::parse("https://hub.example.org").expect("a URL");
+            let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
+            let channels = Channels::new(Registry::builtin(), provider, public);
+            let channel = channels.build(&integration).expect("a channel");
+            let (id, settings, limits) = (integration.app.clone(), Default::default(), Default::default());
+            let app = App { id, name: "Demo".into(), settings, limits };
+            let tenant = Tenant { app, integrations: vec![integration], webhooks: Vec::new() };
+            let clock = Arc::new(SystemClock);
+            let store: Arc<dyn Store> = Arc::new(Embedded::open(MEMORY, clock.clone()).expect("a store"));
+            let metrics = Arc::new(Metrics::default());
+            let core = Core::new(store.clone(), clock, policy, |_, _| true, metrics);
+            Scene { store, core, tenant, channel }
+        }
+
+        fn route(&self) -> Route<'_> {
+            Route { tenant: &self.tenant, integration: &self.tenant.integrations[0], channel: &*self.channel }
+        }
+
+        async fn notify(&self) -> Id<Delivery> {
+            let notify = Notify {
+                destination: "+15145550181".into(),
+                author: Author::business(),
+                body: Body::Content(Content::text("counted")),
+                priority: Priority::Normal,
+                not_before: None,
+                expires_at: None,
+            };
+            let once = Once { mark: None, status: 201, answer: |_| json!(null) };
+            self.core.notify(self.route(), notify, once).await.expect("it is accepted")
+        }
+
+        async fn account(&self) -> Account {
+            let audit = self.core.audit(&self.tenant).await.expect("an audit");
+            audit[&self.tenant.integrations[0].id].clone()
+        }
+
+        async fn tamper(&self, change: impl FnOnce(&mut Batch)) {
+            let mut batch = Batch::new(&self.tenant.app.id);
+            change(&mut batch);
+            self.store.commit(batch).await.expect("it is written");
+        }
+
+        fn list(&self) -> String {
+            watched(&self.tenant.integrations[0].id)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ledger_that_was_tampered_with_does_not_balance() {
+        for count in [1, PAGE + 44] {
+            let scene = Scene::new();
+            let mut id = scene.notify().await;
+            for _ in 1..count {
+                id = scene.notify().await;
+            }
+            let whole = scene.account().await;
+            assert_eq!((whole.accepted, whole.pending.queued), (count as i64, count as i64));
+            assert!(whole.is_balanced());
+            let (list, ledger) = (scene.list(), format!("{}:accepted", scene.tenant.integrations[0].id));
+            scene.tamper(|batch| batch.add(LEDGER, &*ledger, 1)).await;
+            assert!(!scene.account().await.is_balanced(), "one more was accepted than there are");
+            scene.tamper(|batch| batch.add(LEDGER, &*ledger, -1)).await;
+            scene.tamper(|batch| batch.remove(&*list, id.as_str())).await;
+            assert!(!scene.account().await.is_balanced(), "one is not watched");
+            scene.tamper(|batch| batch.append(&*list, 5, id.as_str())).await;
+            assert_eq!(scene.account().await, whole);
+            scene.tamper(|batch| batch.delete(Delivery::KIND, id.as_str())).await;
+            let lost = scene.account().await;
+            assert!(!lost.is_balanced() && lost.strays == 1, "one is gone: {lost:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_balance_holds_while_others_come() {
+        let scene = Arc::new(Scene::new());
+        let coming = scene.clone();
+        let coming = tokio::spawn(async move {
+            for _ in 0..200 {
+                coming.notify().await;
+            }
+        });
+        while !coming.is_finished() {
+            let account = scene.account().await;
+            assert!(account.is_balanced(), "{account:?}");
+        }
+        assert_eq!(scene.account().await.pending.queued, 200);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_works_on_is_put_back_to_work() {
+        let scene = Scene::new();
+        let id = scene.notify().await;
+        let app = &scene.tenant.app.id;
+        let read =
+            scene.store.load::<Delivery>(app, id.as_str()).await.expect("it reads").expect("it is there");
+        let job = NewJob::send(&read.value, read.value.created);
+        let is_queued = async || scene.store.is_queued(app, &job).await.expect("it reads");
+        scene.core.look(scene.route(), std::slice::from_ref(&id)).await.expect("a look");
+        assert!(is_queued().await);
+        // The job is lost: settled, but the delivery did not move.
+        for queue in scene.store.queues() {
+            let epoch = scene.store.lease(queue).await.expect("a lease");
+            let far = Timestamp::from_millis(i64::MAX / 2);
+            for job in scene.store.claim(queue, epoch, &job.group, far, 9).await.expect("a claim") {
+                let settled = scene.store.settle(queue, epoch, &job, Settlement::Done, Batch::new(app)).await;
+                settled.expect("it settles");
+            }
+        }
+        assert!(!is_queued().await);
+        scene.core.look(scene.route(), std::slice::from_ref(&id)).await.expect("a look");
+        assert!(is_queued().await, "it is back");
+        assert!(scene.account().await.is_balanced());
+        let due = scene.core.due_looks(app, &scene.tenant.integrations[0].id, 9).await.expect("a list");
+        assert!(due.deliveries.is_empty() && due.next.is_some(), "it is looked at later: {due:?}");
+    }
+
+    #[test]
+    fn a_split_is_fitted_to_the_number_of_its_moment() {
+        let seen = Pending { queued: 2, sending: 1, sent: 3, unknown: 1 };
+        assert_eq!(seen.fitted(9), Pending { queued: 4, ..seen });
+        assert_eq!(seen.fitted(5), Pending { sent: 1, ..seen });
+        assert_eq!(seen.fitted(1), Pending { queued: 0, sending: 0, sent: 0, unknown: 1 });
+        assert_eq!(seen.fitted(7), seen);
+    }
+}

@@ -38,7 +38,7 @@ pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
 pub use unknown::Decision;
-pub use watch::{DueLooks, Looked, Overdue};
+pub use watch::{DueLooks, Overdue};
 
 use heliograph_connectors::channel::Channel;
 

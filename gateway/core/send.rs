@@ -267,6 +267,7 @@ impl Core {
         failure: &ChannelError,
         mut batch: Batch,
     ) -> Result<Conclusion, CoreError> {
+        read.value.note(scene.now, "refused", Some(told(failure)));
         let told: Vec<Notified> = read.value.failed(failure.clone().into(), scene.now);
         self.moved(scene, read, told, &mut batch).await?;
         Ok(Conclusion::Settle(Settlement::Done, batch))

@@ -1,15 +1,14 @@
 //! The watchdog: a look at every delivery that has no end, when its time has come.
 //!
 //! A delivery is listed when it is accepted and taken off the list when it ends; in between it is looked at ever
-//! more rarely, so a long queue costs little. Each look writes the delivery, so that none can be lost to a move
-//! that happens at the same time.
+//! more rarely, so a long queue costs little.
 
 use std::time::Duration;
 
 use tracing::{error, warn};
 
 use crate::model::{App, Delivery, Id, Integration, NewJob, OnUnknown, Standing, State, Timestamp};
-use crate::store::{Batch, Cut, Versioned};
+use crate::store::{Batch, Cut};
 
 use super::ledger::watched;
 use super::settle::Scene;
@@ -31,15 +30,6 @@ pub struct DueLooks {
     pub deliveries: Vec<Id<Delivery>>,
     /// When the next one's time comes, as far as one is known.
     pub next: Option<Timestamp>,
-}
-
-/// What a look at a delivery leads to.
-#[derive(Debug)]
-pub enum Looked {
-    /// Nothing that others have to do.
-    Seen,
-    /// Receipts are overdue: the provider may be asked for them.
-    Overdue(Vec<Overdue>),
 }
 
 /// A piece whose receipt is overdue.
@@ -84,81 +74,121 @@ impl Core {
         Ok(DueLooks { deliveries: due.map(|entry| Id::new(entry.member)).collect(), next })
     }
 
-    /// Looks at a delivery: ends it when its channel stayed silent for too long, puts it back to work when nobody
-    /// works on it, and says when to look again.
-    pub async fn look(&self, route: Route<'_>, id: &Id<Delivery>) -> Result<Looked, CoreError> {
+    /// Looks at deliveries of an integration: ends those whose channel stayed silent for too long, puts back to work
+    /// what nobody works on, and says when to look again. The pieces whose receipts are overdue.
+    pub async fn look(&self, route: Route<'_>, ids: &[Id<Delivery>]) -> Result<Vec<Overdue>, CoreError> {
+        let scene = Scene::at(route, self.clock.now());
+        let app = &scene.tenant.app.id;
+        let list = watched(&scene.integration.id);
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let found = self.store.load_all::<Delivery>(app, &names).await?;
+        let (mut batch, mut pieces) = (Batch::new(app), Vec::new());
+        for (id, found) in names.into_iter().zip(found) {
+            match self.seen(scene, found.as_ref().map(|read| &read.value)).await? {
+                // Moved only where it still is: it may end at this moment.
+                Seen::Waits { until } => batch.rerank(&*list, until.millis(), id),
+                Seen::Overdue { until, pieces: some } => {
+                    batch.rerank(&*list, until.millis(), id);
+                    pieces.extend(some);
+                }
+                Seen::Moves => self.act(route, &Id::new(id)).await?,
+                Seen::Ended => {
+                    // The end and the removal from the list are one commit: it ended since the list was read.
+                    batch.remove(&*list, id);
+                }
+            }
+        }
+        self.store.commit(batch).await?;
+        Ok(pieces)
+    }
+
+    /// What a delivery needs now.
+    async fn seen(&self, scene: Scene<'_>, delivery: Option<&Delivery>) -> Result<Seen, CoreError> {
+        let Some(delivery) = delivery.filter(|delivery| delivery.standing() == Standing::Pending) else {
+            return Ok(Seen::Ended);
+        };
+        let (now, check) = (scene.now, self.policy.receipt_check);
+        if delivery.state.is_open() {
+            let age = now.since(delivery.created).max(self.policy.first_look(&delivery.channel));
+            let until = now + age.min(LAST_LOOK);
+            let is_idle = self.is_idle(scene, delivery).await?;
+            return Ok(if is_idle { Seen::Moves } else { Seen::Waits { until } });
+        }
+        let sent_at = delivery.sent_at.unwrap_or(delivery.created);
+        let deadline = sent_at + self.policy.receipt_deadline(&delivery.channel);
+        if deadline <= now {
+            return Ok(Seen::Moves);
+        }
+        let until = deadline.min(now + now.since(sent_at).clamp(check, LAST_LOOK.max(check)));
+        if now < sent_at + check {
+            return Ok(Seen::Waits { until: until.min(sent_at + check) });
+        }
+        Ok(Seen::Overdue { until, pieces: overdue(delivery) })
+    }
+
+    /// Ends what was silent for too long, and puts back to work what nobody works on.
+    async fn act(&self, route: Route<'_>, id: &Id<Delivery>) -> Result<(), CoreError> {
         let mut tries = Tries::default();
         loop {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_look(scene, id).await;
+            let result = self.try_act(scene, id).await;
             if !tries.again(&result) {
                 return result;
             }
         }
     }
 
-    async fn try_look(&self, scene: Scene<'_>, id: &Id<Delivery>) -> Result<Looked, CoreError> {
+    async fn try_act(&self, scene: Scene<'_>, id: &Id<Delivery>) -> Result<(), CoreError> {
         let app = &scene.tenant.app.id;
+        let Some(mut read) = self.store.load::<Delivery>(app, id.as_str()).await? else { return Ok(()) };
         let mut batch = Batch::new(app);
-        let list = watched(&scene.integration.id);
-        let found = self.store.load::<Delivery>(app, id.as_str()).await?;
-        let Some(mut read) = found.filter(|read| read.value.standing() == Standing::Pending) else {
-            // An end and the removal from the list are one commit, so this is no race but a foreign hand, or an end
-            // since the list was read. The totals keep what they say.
-            warn!(delivery = %id, "a watched delivery has ended or is gone");
-            batch.remove(list, id.as_str());
-            self.store.commit(batch).await?;
-            return Ok(Looked::Seen);
-        };
         let delivery = &mut read.value;
-        let mut looked = Looked::Seen;
-        let next = match (&delivery.state, delivery.sent_at) {
-            (State::Sent, sent_at) => {
-                let sent_at = sent_at.unwrap_or(delivery.created);
-                let deadline = sent_at + self.policy.receipt_deadline(&delivery.channel);
-                if deadline <= scene.now {
-                    warn!(delivery = %id, "no receipt before the deadline");
-                    delivery.unconfirmed(scene.now);
-                } else if sent_at + self.policy.receipt_check <= scene.now {
-                    looked = Looked::Overdue(overdue(delivery));
-                }
-                let check = scene.now.since(sent_at).max(self.policy.receipt_check);
-                deadline.min(scene.now + check.min(LAST_LOOK))
-            }
-            _ => {
-                self.put_back(scene, &mut read, &mut batch).await?;
-                let age =
-                    scene.now.since(read.value.created).max(self.policy.first_look(&read.value.channel));
-                scene.now + age.min(LAST_LOOK)
-            }
-        };
-        self.save_delivery(scene.now, &mut read, &mut batch);
-        if read.value.standing() == Standing::Pending {
-            batch.append(list, next.millis(), id.as_str());
-        }
-        self.store.commit(batch).await?;
-        Ok(looked)
-    }
-
-    /// Gives a delivery its job back that has none: something went wrong that must not cost the message.
-    async fn put_back(
-        &self,
-        scene: Scene<'_>,
-        read: &mut Versioned<Delivery>,
-        batch: &mut Batch,
-    ) -> Result<(), CoreError> {
-        let delivery = &mut read.value;
-        let is_unknown = matches!(delivery.state, State::Unknown { .. });
-        let job = NewJob::send(delivery, scene.now);
-        let is_held = is_unknown && scene.integration.on_unknown == OnUnknown::Hold;
-        if is_held || self.store.is_queued(&scene.tenant.app.id, &job).await? {
+        if !matches!(self.seen(scene, Some(delivery)).await?, Seen::Moves) {
             return Ok(());
         }
-        error!(delivery = %delivery.id, state = delivery.state.word(), "nobody worked on a message: put back to work");
-        delivery.note(scene.now, "recovered", Some("nobody worked on it".to_owned()));
-        batch.job(job);
-        Ok(())
+        if delivery.state.is_open() {
+            error!(delivery = %id, state = delivery.state.word(), "nobody worked on a message: put back to work");
+            delivery.note(scene.now, "recovered", Some("nobody worked on it".to_owned()));
+            batch.job(NewJob::send(delivery, scene.now));
+            let until = scene.now + self.policy.first_look(&delivery.channel);
+            batch.rerank(watched(&delivery.integration), until.millis(), id.as_str());
+        } else {
+            warn!(delivery = %id, "no receipt before the deadline");
+            delivery.unconfirmed(scene.now);
+        }
+        self.save_delivery(scene.now, &mut read, &mut batch);
+        Ok(self.store.commit(batch).await?)
     }
+
+    /// Whether a delivery has no job though it needs one: something went wrong that must not cost the message.
+    async fn is_idle(&self, scene: Scene<'_>, delivery: &Delivery) -> Result<bool, CoreError> {
+        let is_unknown = matches!(delivery.state, State::Unknown { .. });
+        if is_unknown && scene.integration.on_unknown == OnUnknown::Hold {
+            return Ok(false);
+        }
+        let job = NewJob::send(delivery, scene.now);
+        Ok(!self.store.is_queued(&scene.tenant.app.id, &job).await?)
+    }
+}
+
+/// What a look at a delivery finds.
+enum Seen {
+    /// All is well until then.
+    Waits {
+        /// When to look again.
+        until: Timestamp,
+    },
+    /// Its receipts are overdue.
+    Overdue {
+        /// When to look again.
+        until: Timestamp,
+        /// Of these pieces.
+        pieces: Vec<Overdue>,
+    },
+    /// It must be moved.
+    Moves,
+    /// It is over.
+    Ended,
 }
 
 /// The pieces of a delivery that the provider took and that did not arrive yet.

@@ -74,7 +74,6 @@ impl Outbox {
         let now = self.core.now();
         pass.ended(seen(&answer), now);
         let verdict = verdict(&answer, claim.job, &self.announcing, now);
-        self.core.metrics().announcement(verdict.outcome(), now.since(event.at));
         let attempt = Attempt {
             at: now,
             number: claim.job.attempt + 1,
@@ -97,10 +96,11 @@ impl Outbox {
         verdict: Verdict,
     ) {
         let Telling { webhook, event, trigger } = told;
+        self.core.metrics().announcement(verdict.outcome(), attempt.at.since(event.at));
         let mut batch = Batch::new(&event.app);
         let settlement = match verdict {
             Verdict::Taken => {
-                receiver.took(&self.receivers.lag, attempt.at.since(event.at));
+                receiver.taken.fetch_add(1, Ordering::Relaxed);
                 Settlement::Done
             }
             Verdict::Again(due) => {

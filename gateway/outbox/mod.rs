@@ -34,7 +34,7 @@ use pace::{AppPace, Moment, Pace, quantity_of_app};
 
 pub use breaker::BreakerState;
 pub use pace::PaceNow;
-pub use receivers::{LAG_BOUNDS, Lag, WebhookNow};
+pub use receivers::WebhookNow;
 
 use receivers::Receivers;
 

@@ -43,7 +43,6 @@ const RECEIVERS_MAX: usize = 4_096;
 pub(super) struct Receivers {
     policy: BreakerPolicy,
     known: Mutex<Known>,
-    pub(super) lag: Lag,
 }
 
 #[derive(Debug, Default)]
@@ -97,43 +96,13 @@ pub struct WebhookNow {
     pub given_up: u64,
 }
 
-/// The upper bounds of the lag's buckets, in milliseconds.
-pub const LAG_BOUNDS: [u64; 12] =
-    [10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 60_000, 300_000, 3_600_000];
-
-/// How long it took from an event to the 2xx that took it, counted in buckets.
-#[derive(Debug, Default)]
-pub struct Lag {
-    counts: [AtomicU64; LAG_BOUNDS.len() + 1],
-    sum: AtomicU64,
-}
-
-impl Lag {
-    fn note(&self, lag: Duration) {
-        let millis = lag.as_millis() as u64;
-        let bucket = LAG_BOUNDS.partition_point(|bound| *bound < millis);
-        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        self.sum.fetch_add(millis, Ordering::Relaxed);
-    }
-
-    /// Per bucket of [`LAG_BOUNDS`], and one for all beyond: how many lags fell into it and no lower one.
-    pub fn counts(&self) -> [u64; LAG_BOUNDS.len() + 1] {
-        std::array::from_fn(|bucket| self.counts[bucket].load(Ordering::Relaxed))
-    }
-
-    /// All lags together, in milliseconds.
-    pub fn sum(&self) -> u64 {
-        self.sum.load(Ordering::Relaxed)
-    }
-}
-
 impl Receivers {
     pub(super) fn new(schedule: &[Duration]) -> Receivers {
         let first = schedule.first().copied().unwrap_or(*PAUSE.end());
         let pause = first.clamp(*PAUSE.start(), *PAUSE.end());
         let pause_max = (pause * 16).min(PAUSE_MAX);
         let policy = BreakerPolicy { failures: FAILURES, pause, pause_max, full: RAMP_FULL };
-        Receivers { policy, known: Mutex::default(), lag: Lag::default() }
+        Receivers { policy, known: Mutex::default() }
     }
 
     /// The receiver of a webhook as it is set up now.
@@ -186,12 +155,6 @@ impl Receiver {
     fn held_since(&self) -> Option<Timestamp> {
         let held = self.held.iter().map(|held| held.load(Ordering::Relaxed)).filter(|due| *due > 0);
         held.min().map(Timestamp::from_millis)
-    }
-
-    /// An announcement was taken.
-    pub(super) fn took(&self, lag: &Lag, span: Duration) {
-        self.taken.fetch_add(1, Ordering::Relaxed);
-        lag.note(span);
     }
 }
 
@@ -248,11 +211,6 @@ impl Outbox {
         });
         now.collect()
     }
-
-    /// How long events took to be taken.
-    pub fn webhook_lag(&self) -> &Lag {
-        &self.receivers.lag
-    }
 }
 
 /// What tells events apart, for the breaker.
@@ -305,15 +263,5 @@ mod tests {
         assert_eq!(policy(20_000).pause_max, Duration::from_secs(300));
         assert_eq!(policy(1).pause, Duration::from_millis(50));
         assert_eq!(Receivers::new(&[]).policy.pause, Duration::from_secs(30));
-    }
-
-    #[test]
-    fn a_lag_falls_into_the_first_bucket_that_holds_it() {
-        let lag = Lag::default();
-        for millis in [10, 11, 4_000_000] {
-            lag.note(Duration::from_millis(millis));
-        }
-        let counts = lag.counts();
-        assert_eq!((counts[0], counts[1], counts[12], lag.sum()), (1, 1, 1, 4_000_021));
     }
 }

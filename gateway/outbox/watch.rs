@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heliograph_connectors::channel::InboundEvent;
+use heliograph_connectors::channel::{Fate, InboundEvent};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::core::{Core, CoreError, Looked, Overdue, Route};
+use crate::core::{CoreError, Overdue, Route};
 use crate::model::{Id, Integration, Timestamp};
 
 use super::{Outbox, STORE_PAUSE};
@@ -22,8 +22,8 @@ const ROUNDS_MAX: usize = 8;
 /// New integrations are noticed after this long.
 const SWEEP: Duration = Duration::from_secs(15);
 
-/// The shortest pause between two rounds.
-const BREATH: Duration = Duration::from_millis(20);
+/// The shortest pause between two rounds: a long queue is looked through at leisure.
+const BREATH: Duration = Duration::from_millis(50);
 
 impl Outbox {
     /// Looks after everything that has no end, until the outbox is stopped.
@@ -36,7 +36,9 @@ impl Outbox {
             let all: Vec<Integration> = all;
             next.retain(|id, _| all.iter().any(|integration| integration.id == *id));
             let due = all.into_iter().filter(|one| next.get(&one.id).is_none_or(|at| *at <= now));
-            let mut due = due.collect::<Vec<_>>().into_iter();
+            let due: Vec<Integration> = due.collect();
+            next.extend(due.iter().map(|integration| (integration.id.clone(), now + SWEEP)));
+            let mut due = due.into_iter();
             let mut rounds = JoinSet::new();
             let mut begin = |rounds: &mut JoinSet<_>| {
                 let Some(integration) = due.next() else { return };
@@ -84,31 +86,20 @@ impl Outbox {
         let Some(integration) = tenant.integration(&integration.id) else { return Ok(later) };
         let route = Route { tenant: &tenant, integration, channel: &*channel };
         let due = self.core.due_looks(&tenant.app.id, &integration.id, LOOKS_MAX).await?;
-        let is_full = due.deliveries.len() == LOOKS_MAX;
-        let mut may_ask = true;
-        for id in &due.deliveries {
-            if self.stop.is_cancelled() {
-                break;
-            }
-            if let Looked::Overdue(pieces) = self.core.look(route, id).await?
-                && may_ask
-            {
-                may_ask = self.ask_for_receipts(route, pieces).await?;
-            }
-        }
-        if is_full {
-            return Ok(self.core.now());
+        let pieces = self.core.look(route, &due.deliveries).await?;
+        self.ask_for_receipts(route, pieces).await?;
+        if due.deliveries.len() == LOOKS_MAX {
+            return Ok(self.core.now() + BREATH);
         }
         Ok(due.next.map_or(later, |next| next.min(later)))
     }
 
-    /// Takes in what the provider says about messages whose receipts are overdue. Whether it makes sense to ask it
-    /// about others now.
-    async fn ask_for_receipts(&self, route: Route<'_>, pieces: Vec<Overdue>) -> Result<bool, CoreError> {
-        let Some((pace, _)) = self.pace(route.integration.id.as_str()) else { return Ok(false) };
+    /// Takes in what the provider says about messages whose receipts are overdue, as long as it answers.
+    async fn ask_for_receipts(&self, route: Route<'_>, pieces: Vec<Overdue>) -> Result<(), CoreError> {
+        let Some((pace, _)) = self.pace(route.integration.id.as_str()) else { return Ok(()) };
         for piece in pieces {
-            if pace.parked_until() > self.core.now() {
-                return Ok(false);
+            if self.stop.is_cancelled() || pace.parked_until() > self.core.now() {
+                return Ok(());
             }
             let (began, answer) = {
                 let _open = pace.open().await;
@@ -124,15 +115,17 @@ impl Outbox {
                         "an overdue receipt was asked for"
                     );
                     receipt.reference = Some(piece.reference);
-                    Core::ingest(&self.core, route, None, vec![InboundEvent::Receipt(receipt)]).await?;
+                    self.core.ingest(route, None, vec![InboundEvent::Receipt(receipt)]).await?;
                 }
                 Ok(None) => {}
                 Err(error) => {
                     info!(reference = piece.reference, %error, "the provider did not say what became of a message");
-                    return Ok(false);
+                    if error.fate != Fate::Permanent {
+                        return Ok(());
+                    }
                 }
             }
         }
-        Ok(true)
+        Ok(())
     }
 }

@@ -15,6 +15,8 @@ pub struct Batch {
     pub documents: Vec<Document>,
     /// Entries to add to lists.
     pub entries: Vec<(String, ListEntry)>,
+    /// Entries to move within lists, if they are there.
+    pub moves: Vec<(String, ListEntry)>,
     /// Entries to remove from lists, by member.
     pub removals: Vec<(String, String)>,
     /// What is added to counters.
@@ -123,6 +125,7 @@ impl Batch {
             app: app.clone(),
             documents: Vec::new(),
             entries: Vec::new(),
+            moves: Vec::new(),
             removals: Vec::new(),
             counts: Vec::new(),
             jobs: Vec::new(),
@@ -162,6 +165,11 @@ impl Batch {
         self.entries.push((list.into(), ListEntry { rank, member: member.into() }));
     }
 
+    /// Moves an entry of a list; one that is not there, or not any more, stays away.
+    pub fn rerank(&mut self, list: impl Into<String>, rank: i64, member: impl Into<String>) {
+        self.moves.push((list.into(), ListEntry { rank, member: member.into() }));
+    }
+
     /// Removes an entry from a list.
     pub fn remove(&mut self, list: impl Into<String>, member: impl Into<String>) {
         self.removals.push((list.into(), member.into()));
@@ -194,6 +202,7 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.documents.is_empty()
             && self.entries.is_empty()
+            && self.moves.is_empty()
             && self.removals.is_empty()
             && self.counts.is_empty()
             && self.jobs.is_empty()

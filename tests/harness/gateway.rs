@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::Engine;
 use super::api::Api;
 use super::config::{ACCOUNT_KEY, ACCOUNT_SECRET, Config, KEY, SECRET};
-use super::process::Process;
+use super::process::{Memory, Process};
 use super::redis::Database;
 
 /// A gateway that can be killed, stopped and started again on the same store and ports.
@@ -95,6 +95,17 @@ impl Gateway {
         };
         self.process = Some(process);
         self.keep_ports();
+    }
+
+    /// Changes the configuration it starts with the next time.
+    pub(crate) fn change(&mut self, change: impl FnOnce(Config) -> Config) {
+        self.config = change(self.config.clone());
+        self.write_config();
+    }
+
+    /// How much memory it takes now.
+    pub(crate) fn memory(&self) -> Memory {
+        self.process.as_ref().expect("the gateway runs").memory()
     }
 
     /// SIGKILL.

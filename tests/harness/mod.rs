@@ -4,6 +4,7 @@
 
 pub(crate) mod api;
 pub(crate) mod config;
+pub(crate) mod flood;
 pub(crate) mod gateway;
 pub(crate) mod golden;
 pub(crate) mod hostile;

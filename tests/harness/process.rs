@@ -1,6 +1,7 @@
 //! One run of the real binary: started, waited for, killed or asked to stop, always by its own process id.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,28 @@ use super::wait::eventually;
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
+
+/// Another build of it, to measure: a release build, say.
+const BINARY_SETTING: &str = "HELIOGRAPH_TEST_BINARY";
+
+fn binary() -> OsString {
+    std::env::var_os(BINARY_SETTING).unwrap_or_else(|| BINARY.into())
+}
+
+/// A process' memory in kB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) rss: u64,
+    /// As `rss`, but of what it shares with others only its share.
+    pub(crate) pss: u64,
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [rss, pss] = [self.rss, self.pss].map(|kilobytes| kilobytes as f64 / 1024.0);
+        write!(f, "RSS {rss:.1} MB, PSS {pss:.1} MB")
+    }
+}
 
 /// A running `heliograph` that has said it is ready.
 #[derive(Debug)]
@@ -22,7 +45,7 @@ pub(crate) struct Process {
 impl Process {
     /// Runs the binary with these arguments and waits for its `ready …` line. What it logs is added to `log`.
     pub(crate) async fn start(arguments: &[&str], log: &Path) -> Self {
-        Self::run(Command::new(BINARY), arguments, log).await
+        Self::run(Command::new(binary()), arguments, log).await
     }
 
     /// The same, with files that cannot grow beyond so many bytes: a disk that is soon full.
@@ -30,7 +53,7 @@ impl Process {
         let mut command = Command::new("prlimit");
         command.arg(format!("--fsize={bytes}:unlimited"));
         // The signal would end the process where a full disk only fails the write.
-        command.args(["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\"", BINARY]);
+        command.args(["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(binary());
         Self::run(command, arguments, log).await
     }
 
@@ -74,6 +97,17 @@ impl Process {
         let pid = self.child.id().to_string();
         let set = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
         assert!(set.expect("prlimit is there").success(), "the bound could not be taken away");
+    }
+
+    /// How much memory it takes now.
+    pub(crate) fn memory(&self) -> Memory {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let text = std::fs::read_to_string(path).expect("the system tells what a process takes");
+        let of = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of this name");
+            line.trim().trim_end_matches(" kB").parse().expect("a number")
+        };
+        Memory { rss: of("Rss:"), pss: of("Pss:") }
     }
 
     /// Ends it as a crash would: SIGKILL.

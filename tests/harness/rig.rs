@@ -78,9 +78,14 @@ impl Rig {
     }
 
     pub(crate) fn sim(&self) -> Simulator {
+        Simulator::at(self.sim_address())
+    }
+
+    /// Where the simulator is, or will be.
+    pub(crate) fn sim_address(&self) -> &str {
         match &self.apart {
-            Some(apart) => Simulator::at(&apart.address),
-            None => Simulator::at(self.gateway.sim_address().expect("the ready line names sim")),
+            Some(apart) => &apart.address,
+            None => self.gateway.sim_address().expect("the ready line names sim"),
         }
     }
 

@@ -46,6 +46,12 @@ impl Simulator {
         eventually("an open door", async || self.api.attempt("GET", "/", &[], None).await.ok()).await;
     }
 
+    /// What providers took of each integration and turned away.
+    pub(crate) async fn limits(&self) -> Vec<Value> {
+        let answer = self.api.get("/control/limits").await.expect(200);
+        answer["limits"].as_array().expect("limits is a list").clone()
+    }
+
     /// How many messages a second a provider takes of an integration.
     pub(crate) async fn limit(&self, limit: Value) {
         self.api.put("/control/limits", &limit).await.expect(200);

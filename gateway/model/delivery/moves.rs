@@ -1,9 +1,14 @@
 //! The moves of a delivery: each may be told twice, late or out of order, and says what customers must hear.
 
+use std::time::Duration;
+
 use heliograph_connectors::channel::{Reach, Stage};
 
 use super::{Delivery, DeliveryError, Doubt, Notified, Part, State};
 use crate::model::Timestamp;
+
+/// A wait that is worth telling.
+const LONG_WAIT: Duration = Duration::from_secs(1);
 
 impl Delivery {
     /// A call to the provider is about to be made: commit this first.
@@ -17,7 +22,12 @@ impl Delivery {
         self.total = total;
         self.attempts += 1;
         self.state = State::Sending { since: now };
-        self.note(now, "sending", Some(format!("attempt {}", self.attempts)));
+        let waited = self.timeline.last().map_or(Duration::ZERO, |last| now.since(last.at));
+        let mut detail = format!("attempt {}", self.attempts);
+        if waited >= LONG_WAIT {
+            detail += &format!(", after a wait of {:.1}s", waited.as_secs_f64());
+        }
+        self.note(now, "sending", Some(detail));
     }
 
     /// The provider took a piece.

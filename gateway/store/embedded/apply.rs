@@ -197,6 +197,11 @@ impl Transaction<'_> {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.execute(params![app.as_str(), list, entry.member, entry.rank])?;
         }
+        for (list, entry) in &batch.moves {
+            let sql = "UPDATE entries SET rank = ?4 WHERE app = ?1 AND list = ?2 AND member = ?3";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.execute(params![app.as_str(), list, entry.member, entry.rank])?;
+        }
         for (list, member) in &batch.removals {
             let sql = "DELETE FROM entries WHERE app = ?1 AND list = ?2 AND member = ?3";
             self.connection.prepare_cached(sql)?.execute(params![app.as_str(), list, member])?;

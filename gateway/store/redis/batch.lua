@@ -1,6 +1,6 @@
 -- Reads a batch from ARGV and applies it. Conditions first, writes after, so that a script changes all or nothing.
 -- KEYS[1] is the batch's marker, KEYS[2] the shard's version counter; then one key per document, per entry,
--- per removal and per count, in the order of ARGV.
+-- per move, per removal and per count, in the order of ARGV.
 
 local next_arg = 1
 local function arg()
@@ -9,7 +9,7 @@ local function arg()
 end
 
 local function read_batch()
-  local batch = { documents = {}, entries = {}, removals = {}, counts = {}, jobs = {} }
+  local batch = { documents = {}, entries = {}, moves = {}, removals = {}, counts = {}, jobs = {} }
   local key = 2
   local function next_key()
     key = key + 1
@@ -20,6 +20,9 @@ local function read_batch()
   end
   for i = 1, tonumber(arg()) do
     batch.entries[i] = { key = next_key(), rank = arg(), member = arg() }
+  end
+  for i = 1, tonumber(arg()) do
+    batch.moves[i] = { key = next_key(), rank = arg(), member = arg() }
   end
   for i = 1, tonumber(arg()) do
     batch.removals[i] = { key = next_key(), member = arg() }
@@ -75,6 +78,9 @@ local function write_batch(batch)
   write_documents(batch.documents)
   for _, entry in ipairs(batch.entries) do
     redis.call('ZADD', entry.key, entry.rank, entry.member)
+  end
+  for _, move in ipairs(batch.moves) do
+    redis.call('ZADD', move.key, 'XX', move.rank, move.member)
   end
   for _, removal in ipairs(batch.removals) do
     redis.call('ZREM', removal.key, removal.member)

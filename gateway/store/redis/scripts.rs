@@ -67,6 +67,10 @@ pub(super) fn push_batch(
     for (list, entry) in &batch.entries {
         call.key(keys.list(list)).arg(entry.rank).arg(&entry.member);
     }
+    call.arg(batch.moves.len());
+    for (list, entry) in &batch.moves {
+        call.key(keys.list(list)).arg(entry.rank).arg(&entry.member);
+    }
     call.arg(batch.removals.len());
     for (list, member) in &batch.removals {
         call.key(keys.list(list)).arg(member);

@@ -8,6 +8,7 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("pages_are_cut_with_exclusive_bounds", |s| Box::pin(pages_are_cut_with_exclusive_bounds(s))),
     ("entries_of_one_rank_all_show", |s| Box::pin(entries_of_one_rank_all_show(s))),
     ("adding_a_member_again_moves_it", |s| Box::pin(adding_a_member_again_moves_it(s))),
+    ("a_member_is_moved_if_it_is_there", |s| Box::pin(a_member_is_moved_if_it_is_there(s))),
     ("a_removed_member_is_gone", |s| Box::pin(a_removed_member_is_gone(s))),
     ("apps_do_not_share_lists", |s| Box::pin(apps_do_not_share_lists(s))),
 ];
@@ -80,6 +81,19 @@ async fn adding_a_member_again_moves_it(store: Arc<dyn Store>) {
     t.commit(batch).await;
     assert_eq!(ranks(&t, LIST, Cut::Newest { limit: 3 }).await, [90, 95, 100]);
     assert_eq!(ranks(&t, LIST, Cut::After { rank: 0, limit: 1 }).await, [20]);
+    assert_eq!(members(&t, LIST).await.len(), 10);
+    assert_eq!(members(&t, "messages:other").await, [(55, "m5".to_owned())]);
+}
+
+async fn a_member_is_moved_if_it_is_there(store: Arc<dyn Store>) {
+    let t = Tenant::new(store);
+    ten(&t).await;
+    let mut batch = t.batch();
+    batch.rerank(LIST, 95, "m1");
+    batch.rerank(LIST, 96, "never there");
+    batch.rerank("messages:other", 97, "m1");
+    t.commit(batch).await;
+    assert_eq!(ranks(&t, LIST, Cut::Newest { limit: 3 }).await, [90, 95, 100]);
     assert_eq!(members(&t, LIST).await.len(), 10);
     assert_eq!(members(&t, "messages:other").await, [(55, "m5".to_owned())]);
 }

@@ -105,8 +105,9 @@ impl Model {
             }
         }
         let member = format!("m{}", self.chance.random_range(0..9));
-        match self.chance.random_range(0..4) {
+        match self.chance.random_range(0..5) {
             0 => batch.remove("list", member),
+            3 => batch.rerank("list", self.chance.random_range(-50..50), member),
             1 | 2 => batch.append("list", self.chance.random_range(-50..50), member),
             _ => {}
         }
@@ -151,6 +152,9 @@ impl Model {
         }
         for (_, ListEntry { rank, member }) in batch.entries {
             self.list.insert(member, rank);
+        }
+        for (_, ListEntry { rank, member }) in batch.moves {
+            self.list.entry(member).and_modify(|kept| *kept = rank);
         }
         for (_, member) in batch.removals {
             self.list.remove(&member);
