@@ -18,16 +18,18 @@ use crate::harness::{Config, Engine, Rig, eventually};
 
 const NUMBER: &str = "+15145550185";
 
-/// What a caller may have to wait for a store that does not answer; a loaded machine is given a little more than
-/// is promised.
-const SOON: Duration = Duration::from_millis(2_000);
+/// What a caller may have to wait for a store that does not answer. The gateway gives up after 1.1 s; the rest is for a
+/// machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(5);
 
 const LONG: Duration = Duration::from_secs(120);
 
 /// A gateway on a Redis of its own, and a simulator beside it.
 async fn on_own_redis(change: impl FnOnce(Config) -> Config) -> (Rig, RedisServer) {
     let redis = RedisServer::start().await;
-    let mut rig = Rig::apart(Engine::Redis, change).await;
+    // A mark that Redis kept and did not confirm makes a send one of unknown outcome.
+    let settled = |config: Config| change(config.set("send.reconcileWindow", "300ms"));
+    let mut rig = Rig::apart(Engine::Redis, settled).await;
     rig.gateway.on_store(&redis.url());
     rig.start_sim().await;
     rig.gateway.start().await;
@@ -52,7 +54,8 @@ async fn goes_on(rig: &Rig) {
         (rig.gateway.open_admin().get("/readyz").await.status == 200).then_some(())
     })
     .await;
-    rig.notify_and_deliver(NUMBER, "again").await;
+    // What was answered 503 may have been kept all the same, and then leaves before this on its own number.
+    rig.notify_and_deliver("+15145550186", "again").await;
 }
 
 #[tokio::test]
@@ -165,7 +168,7 @@ impl Log {
 async fn nothing_acknowledged_is_lost_when_redis_is_killed_again_and_again() {
     const KILLS: usize = 4;
     const SHARE: usize = 150;
-    let (rig, mut redis) = on_own_redis(|config| config.set("send.reconcileWindow", "300ms")).await;
+    let (rig, mut redis) = on_own_redis(|config| config).await;
     let log = Arc::new(Log::default());
     let mut callers = JoinSet::new();
     for _ in 0..16 {

@@ -205,8 +205,8 @@ impl Core {
 
     /// How many sends of an app wait, through all of its integrations.
     pub async fn queued(&self, tenant: &Tenant) -> Result<u64, CoreError> {
-        let groups: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
-        Ok(self.store.queued(&tenant.app.id, &groups).await?)
+        let integrations: Vec<&str> = tenant.integrations.iter().map(|one| one.id.as_str()).collect();
+        Ok(self.store.queued(&tenant.app.id, &integrations).await?)
     }
 
     /// Whether what is accepted now could be kept.
