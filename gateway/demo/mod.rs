@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What happens to a delivery and says nothing that an event does not say.
-const UNTOLD: &[&str] = &["sending", "sent", "receipt", "delivered", "read", "failed"];
+const UNTOLD: &[&str] = &["sending", "sent", "receipt", "delivered", "read", "refused", "failed", "webhook"];
 
 /// The configuration of a gateway that has every channel, all addresses on free ports.
 pub(crate) fn config() -> String {
