@@ -15,6 +15,9 @@ use crate::harness::{Config, Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! { the_table_of_faults_is_what_happens }
 
+/// Receipts take 700 ms, and a second of patience with a busy machine each way.
+const RECEIPTS_OVER: Duration = Duration::from_secs(3);
+
 /// Mailgun's pause after a throttle answer that names none is 30 seconds; nothing else takes as long.
 const LONG: Duration = Duration::from_secs(90);
 
@@ -100,7 +103,7 @@ async fn the_table_of_faults_is_what_happens(engine: Engine) {
     ended(&rig, &cells).await;
     rig.receiver.quiet().await;
 
-    let sends = shown(&rig, &cells).await;
+    let sends = at_rest(&rig, &cells).await;
     let names: Vec<&str> = FAULTS.iter().map(|(name, _)| *name).collect();
     written("## Sends", &table(&names, &sends));
     let names: Vec<&str> = HOOKS.iter().map(|(name, ..)| *name).collect();
@@ -234,6 +237,20 @@ async fn ended(rig: &Rig, cells: &[Cell]) {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// What became of each cell once nothing moves any more: where a provider's acceptance is the end, its receipts come
+/// after it and still move the state.
+async fn at_rest(rig: &Rig, cells: &[Cell]) -> Vec<String> {
+    let (mut seen, mut since) = (shown(rig, cells).await, Instant::now());
+    while since.elapsed() < RECEIPTS_OVER {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = shown(rig, cells).await;
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+    }
+    seen
 }
 
 /// What became of each cell, in words.

@@ -90,6 +90,12 @@ impl Outbox {
         delivery: &Id<Delivery>,
         seen: &mut Seen,
     ) -> Result<Progress, CoreError> {
+        // The place at the provider comes first: what waits for one is not marked, so a crash leaves it no doubt.
+        let pace = self.pace(&claim.job.group);
+        let open = match &pace {
+            Some((pace, _)) => pace.open().await,
+            None => None,
+        };
         let hook_url = self.channels.hook_url(route.integration);
         let (part, message) = match self.core.begin(route, delivery, claim.job.attempt, &hook_url).await? {
             Begin::Settle(settlement, batch) => match self.settle(claim, settlement, batch).await {
@@ -98,10 +104,14 @@ impl Outbox {
                 Err(StoreError::Conflict(_)) => return Ok(Progress::NextPiece),
                 Err(error) => return Err(error.into()),
             },
-            Begin::Ask { part, attempt } => return self.ask(claim, route, delivery, part, &attempt).await,
+            Begin::Ask { part, attempt } => {
+                drop(open);
+                return self.ask(claim, route, delivery, part, &attempt).await;
+            }
             Begin::Call { part, message } => (part, message),
         };
         let (began, result) = self.call(claim, route, &message).await;
+        drop(open);
         *seen = shown_by(&result);
         match &result {
             Ok(_) => debug!(%delivery, part, "message accepted by channel"),
@@ -119,10 +129,6 @@ impl Outbox {
         message: &OutboundMessage,
     ) -> (Duration, Result<Accepted, ChannelError>) {
         let pace = self.pace(&claim.job.group);
-        let _open = match &pace {
-            Some((pace, _)) => pace.open().await,
-            None => None,
-        };
         if let Some((pace, _)) = &pace {
             pace.leave(self.began).await;
         }

@@ -22,12 +22,10 @@ const IN_PROGRESS_MAX: usize = 1024;
 /// Jobs of one integration in progress at once, so that a slow one leaves room for the others of its queue.
 const PACED_IN_PROGRESS_MAX: usize = 256;
 
-/// The same for what is not paced and so is spread over eight queues, webhooks and files: a receiver that answers
-/// slowly fills these places and no others.
-const SPREAD_IN_PROGRESS_MAX: usize = 8;
-
-/// So many of those are claimed at once.
-const SPREAD_AHEAD: usize = 16;
+/// The same for what is not paced and so is spread over eight queues, webhooks and files. A receiver that answers
+/// slowly fills these places and no others; one that is quick needs them, since each waits for the store most of the
+/// time.
+const SPREAD_IN_PROGRESS_MAX: usize = 96;
 
 /// Groups looked at per round.
 const GROUPS_MAX: usize = 512;
@@ -231,8 +229,7 @@ impl Worker {
 
     /// Claims work of those groups of a unit of which none is at hand.
     async fn claim_ahead(&mut self, unit: &mut Unit, room: usize, now: Timestamp) -> Result<(), StoreError> {
-        let ahead =
-            unit.pace.as_ref().map_or(SPREAD_AHEAD, |(pace, _)| pace.permits_in(AHEAD).clamp(1, room));
+        let ahead = unit.pace.as_ref().map_or(room, |(pace, _)| pace.permits_in(AHEAD).clamp(1, room));
         let mut with_work = Vec::with_capacity(unit.groups.len());
         for (priority, group) in unit.groups.drain(..) {
             if self.ahead.get(&group).is_none_or(VecDeque::is_empty) {
