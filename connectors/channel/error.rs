@@ -84,6 +84,14 @@ impl ChannelError {
         }
     }
 
+    /// A call that did not work out, and whether the message may have been sent all the same.
+    pub fn transient(maybe_sent: bool, detail: impl Into<String>) -> ChannelError {
+        ChannelError {
+            fate: Fate::Transient { maybe_sent },
+            ..ChannelError::permanent(Code::ChannelError, detail)
+        }
+    }
+
     /// Content this channel cannot express.
     pub fn unsupported(kind: &str) -> ChannelError {
         ChannelError::permanent(Code::UncategorizedError, format!("Unsupported message type `{kind}`"))
@@ -93,12 +101,6 @@ impl ChannelError {
 impl From<EgressError> for ChannelError {
     fn from(error: EgressError) -> ChannelError {
         let maybe_sent = matches!(error, EgressError::NoAnswer(_));
-        ChannelError {
-            fate: Fate::Transient { maybe_sent },
-            code: Code::ChannelError,
-            detail: error.to_string(),
-            provider_code: None,
-            underlying: None,
-        }
+        ChannelError::transient(maybe_sent, error.to_string())
     }
 }

@@ -34,6 +34,8 @@ pub use outbound::{
     Verdict,
 };
 pub use secret::Secret;
+#[cfg(test)]
+pub(crate) use settings::problems;
 pub use settings::{Problem, Settings};
 pub use webhook::{Forged, Malformed, RawWebhook, Reply, Verified};
 

@@ -111,3 +111,14 @@ impl<'a> Settings<'a> {
         if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
     }
 }
+
+/// What `build` finds wrong with settings, a line each.
+#[cfg(test)]
+pub(crate) fn problems<C>(
+    build: impl FnOnce(Settings<'_>) -> Result<C, Vec<Problem>>,
+    values: &Value,
+) -> Vec<String> {
+    let values = values.as_object().expect("an object");
+    let problems = build(Settings::new(values, &Map::new())).err().unwrap_or_default();
+    problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
+}

@@ -64,24 +64,12 @@ pub(super) fn unreadable(answer: &Response) -> ChannelError {
             "Mailgun does not know the address it was called at; check baseUrl and domain",
         );
     }
-    ChannelError {
-        fate: Fate::Transient { maybe_sent: true },
-        code: Code::ChannelError,
-        detail: format!("Mailgun answered {} without a message id", answer.status()),
-        provider_code: None,
-        underlying: None,
-    }
+    ChannelError::transient(true, format!("Mailgun answered {} without a message id", answer.status()))
 }
 
 /// The file of a message could not be had.
 pub(super) fn no_file(cause: &EgressError) -> ChannelError {
-    ChannelError {
-        fate: Fate::Transient { maybe_sent: false },
-        code: Code::ChannelError,
-        detail: format!("the message's file: {cause}"),
-        provider_code: None,
-        underlying: None,
-    }
+    ChannelError::transient(false, format!("the message's file: {cause}"))
 }
 
 /// The address of a message's file answers, but not with the file. Only a fault of its server may pass.

@@ -185,14 +185,12 @@ impl Channel for Mailgun {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, Value, json};
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn problems(values: Value) -> Vec<String> {
-        let values = values.as_object().expect("an object");
-        let problems = build(Settings::new(values, &Map::new())).err().unwrap_or_default();
-        problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
+        crate::channel::problems(build, &values)
     }
 
     #[test]

@@ -73,13 +73,10 @@ pub(super) fn refused(answer: &Response) -> ChannelError {
 
 /// A success that is not one: no message in it that we could name. It may have been sent all the same.
 pub(super) fn unreadable(answer: &Response) -> ChannelError {
-    ChannelError {
-        fate: unknown(),
-        code: Code::ChannelError,
-        detail: format!("MessageBird answered {} without what was asked for", answer.status()),
-        provider_code: None,
-        underlying: None,
-    }
+    ChannelError::transient(
+        true,
+        format!("MessageBird answered {} without what was asked for", answer.status()),
+    )
 }
 
 /// A message that MessageBird has given up: in the answer to a send, or in a status report.

@@ -43,13 +43,7 @@ pub(super) fn refused(answer: &Response) -> ChannelError {
 
 /// A success that is not one: no message in it that we could name. It may have been sent all the same.
 pub(super) fn unreadable(answer: &Response) -> ChannelError {
-    ChannelError {
-        fate: Fate::Transient { maybe_sent: true },
-        code: Code::ChannelError,
-        detail: format!("Twilio answered {} without a message resource", answer.status()),
-        provider_code: None,
-        underlying: None,
-    }
+    ChannelError::transient(true, format!("Twilio answered {} without a message resource", answer.status()))
 }
 
 /// A message that Twilio has given up: in the answer to a send, or in a status callback.

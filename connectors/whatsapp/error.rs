@@ -46,14 +46,7 @@ pub(super) fn failed(errors: &Value) -> ChannelError {
 
 /// A success that is not one: what should be in it is missing. A message may have been sent all the same.
 pub(super) fn unreadable(answer: &Response, missing: &str) -> ChannelError {
-    ChannelError {
-        fate: Fate::Transient { maybe_sent: true },
-        code: Code::ChannelError,
-        ..ChannelError::permanent(
-            Code::ChannelError,
-            format!("Meta answered {} without {missing}", answer.status()),
-        )
-    }
+    ChannelError::transient(true, format!("Meta answered {} without {missing}", answer.status()))
 }
 
 /// The same error for a call that sends nothing: whatever went wrong, no message left.

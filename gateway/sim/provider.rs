@@ -56,6 +56,22 @@ pub(super) enum Fate {
     Silent,
 }
 
+impl Fate {
+    /// The receipts of a provider that says `taken` and then how it ended: `arrived`, or `failed` with the code given,
+    /// else its usual one.
+    pub(super) fn told(&self, taken: &str, arrived: &str, failed: &str, usual: &str) -> Vec<Report> {
+        let report = |status: &str, error| Report { status: status.to_owned(), error };
+        match self {
+            Fate::Delivered => vec![report(taken, None), report(arrived, None)],
+            Fate::Failed(code) => {
+                let code = code.clone().unwrap_or_else(|| ErrorCode::from(usual));
+                vec![report(taken, None), report(failed, Some(code))]
+            }
+            Fate::Silent => Vec::new(),
+        }
+    }
+}
+
 /// What one receipt says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Report {

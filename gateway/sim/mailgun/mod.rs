@@ -24,7 +24,7 @@ use super::{
     Account, Sim,
     behaviour::Answer,
     outbox::Sent,
-    provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
+    provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
 /// What `fail` reports: there is no such mailbox.
@@ -97,15 +97,7 @@ impl Provider for Mailgun {
     }
 
     fn reports(&self, fate: &Fate) -> Vec<Report> {
-        let report = |status: &str, error| Report { status: status.to_owned(), error };
-        match fate {
-            Fate::Delivered => vec![report("accepted", None), report("delivered", None)],
-            Fate::Failed(code) => {
-                let code = code.clone().unwrap_or_else(|| ErrorCode::from(NO_MAILBOX));
-                vec![report("accepted", None), report("failed", Some(code))]
-            }
-            Fate::Silent => Vec::new(),
-        }
+        fate.told("accepted", "delivered", "failed", NO_MAILBOX)
     }
 
     fn new_id(&self, _has_media: bool) -> String {

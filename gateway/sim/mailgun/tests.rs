@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use url::form_urlencoded;
 
+use super::super::provider::ErrorCode;
 use super::*;
 use crate::sim::{provider::Media, router};
 

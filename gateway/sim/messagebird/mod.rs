@@ -25,7 +25,7 @@ use super::{
     Account, Sim,
     behaviour::Answer,
     outbox::Sent,
-    provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
+    provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
 /// Messages on a page when nobody says how many.
@@ -100,15 +100,7 @@ impl Provider for MessageBird {
     }
 
     fn reports(&self, fate: &Fate) -> Vec<Report> {
-        let report = |status: &str, error| Report { status: status.to_owned(), error };
-        match fate {
-            Fate::Delivered => vec![report("buffered", None), report("delivered", None)],
-            Fate::Failed(code) => {
-                let code = code.clone().unwrap_or_else(|| ErrorCode::from(UNKNOWN_SUBSCRIBER));
-                vec![report("buffered", None), report("delivery_failed", Some(code))]
-            }
-            Fate::Silent => Vec::new(),
-        }
+        fate.told("buffered", "delivered", "delivery_failed", UNKNOWN_SUBSCRIBER)
     }
 
     fn new_id(&self, _has_media: bool) -> String {

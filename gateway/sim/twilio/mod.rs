@@ -22,7 +22,7 @@ use super::{
     Account, Sim,
     behaviour::Answer,
     outbox::Sent,
-    provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
+    provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
 /// What `fail` reports: the handset cannot be reached.
@@ -96,15 +96,7 @@ impl Provider for Twilio {
     }
 
     fn reports(&self, fate: &Fate) -> Vec<Report> {
-        let report = |status: &str, error| Report { status: status.to_owned(), error };
-        match fate {
-            Fate::Delivered => vec![report("sent", None), report("delivered", None)],
-            Fate::Failed(code) => {
-                let code = code.clone().unwrap_or_else(|| ErrorCode::from(UNREACHABLE));
-                vec![report("sent", None), report("undelivered", Some(code))]
-            }
-            Fate::Silent => Vec::new(),
-        }
+        fate.told("sent", "delivered", "undelivered", UNREACHABLE)
     }
 
     fn new_id(&self, has_media: bool) -> String {

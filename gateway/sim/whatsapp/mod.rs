@@ -31,7 +31,7 @@ use super::{
     lock,
     meta::{self, Refusal},
     outbox::Sent,
-    provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
+    provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
 /// What `fail` reports and `refuse` answers: the message cannot be delivered to this person.
@@ -111,16 +111,7 @@ impl Provider for WhatsApp {
     }
 
     fn reports(&self, fate: &Fate) -> Vec<Report> {
-        let report = |status: &str, error| Report { status: status.to_owned(), error };
-        match fate {
-            Fate::Delivered => vec![report("sent", None), report("delivered", None)],
-            Fate::Failed(code) => {
-                let code =
-                    code.clone().unwrap_or_else(|| ErrorCode::from(UNDELIVERABLE.to_string().as_str()));
-                vec![report("sent", None), report("failed", Some(code))]
-            }
-            Fate::Silent => Vec::new(),
-        }
+        fate.told("sent", "delivered", "failed", &UNDELIVERABLE.to_string())
     }
 
     fn new_id(&self, _has_media: bool) -> String {
