@@ -270,7 +270,7 @@ impl Settings {
 
     fn refuse_declared(&self, app: &Id<App>, id: &Id<Webhook>) -> Result<(), SettingsError> {
         let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
-        match tenant.webhooks.iter().find(|webhook| webhook.id == *id) {
+        match tenant.webhook(id) {
             None => Err(SettingsError::NotFound),
             Some(webhook) if webhook.declared => Err(SettingsError::Declared(id.clone())),
             Some(_) => Ok(()),

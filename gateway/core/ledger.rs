@@ -193,7 +193,7 @@ impl Core {
 /// One integration's row: its totals of one moment, and what was seen of its pending deliveries. When others moved
 /// meanwhile, their number is that of the moment and their states are as good as can be told.
 fn account(id: &Id<Integration>, seen: (Pending, i64), tally: &Tally, at: usize, is_quiet: bool) -> Account {
-    let total = |total: Total| tally.counts.get(&format!("{id}:{}", total.word())).copied().unwrap_or(0);
+    let total = |total: Total| tally.counts.get(&total.counter(id)).copied().unwrap_or(0);
     let (pending, strays) = seen;
     let listed = tally.lengths.get(at).map_or(0, |length| *length as i64);
     Account {

@@ -204,6 +204,11 @@ impl Tenant {
     pub fn integration(&self, id: &Id<Integration>) -> Option<&Integration> {
         self.integrations.iter().find(|integration| integration.id == *id)
     }
+
+    /// The webhook with this id.
+    pub fn webhook(&self, id: &Id<Webhook>) -> Option<&Webhook> {
+        self.webhooks.iter().find(|webhook| webhook.id == *id)
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use crate::store::{Batch, Retry, Settlement, StoreError};
 use crate::wire;
 
 use super::breaker::{Pass, Seen};
-use super::receivers::Receiver;
 use super::{Announcing, Claim, Outbox};
 
 /// The longest wait a receiver may ask for.
@@ -46,8 +45,7 @@ impl Outbox {
         pass: Option<Pass>,
     ) {
         let tenant = self.settings.tenant(&claim.job.app);
-        let found = tenant.iter().flat_map(|tenant| &tenant.webhooks).find(|known| known.id == *webhook);
-        let Some(webhook) = found else {
+        let Some(webhook) = tenant.as_deref().and_then(|tenant| tenant.webhook(webhook)) else {
             debug!(event = %event.id, %webhook, "the webhook is gone, and with it what it would have been told");
             return self.settle_alone(claim, Settlement::Done).await;
         };
@@ -56,7 +54,7 @@ impl Outbox {
         let told = Telling { webhook, event, trigger: payload.trigger };
         let Some(pass) = pass else {
             let attempt = Attempt::unasked(self.core.now(), HOST_DOWN);
-            return self.conclude(claim, told, &receiver, attempt, Verdict::GivenUp).await;
+            return self.conclude(claim, told, attempt, Verdict::GivenUp).await;
         };
         let place = receiver.host.places.acquire().await;
         if receiver.host.is_down() {
@@ -83,36 +81,24 @@ impl Outbox {
             next: None,
             letter: None,
         };
-        self.conclude(claim, told, &receiver, attempt, verdict).await;
+        self.conclude(claim, told, attempt, verdict).await;
     }
 
     /// Settles the claim with all that follows from an attempt.
-    async fn conclude(
-        &self,
-        claim: Claim<'_>,
-        told: Telling<'_>,
-        receiver: &Receiver,
-        mut attempt: Attempt,
-        verdict: Verdict,
-    ) {
+    async fn conclude(&self, claim: Claim<'_>, told: Telling<'_>, mut attempt: Attempt, verdict: Verdict) {
         let Telling { webhook, event, trigger } = told;
         self.core.metrics().announcement(verdict.outcome(), attempt.at.since(event.at));
         let mut batch = Batch::new(&event.app);
         let settlement = match verdict {
-            Verdict::Taken => {
-                receiver.taken.fetch_add(1, Ordering::Relaxed);
-                Settlement::Done
-            }
+            Verdict::Taken => Settlement::Done,
             Verdict::Again(due) => {
                 info!(event = %event.id, webhook = %webhook.id, ?attempt, "webhook not taken, will try again");
-                receiver.retried.fetch_add(1, Ordering::Relaxed);
                 attempt.next = Some(due);
                 let keeps_lane = self.announcing.strict;
                 Settlement::Again(Retry { due, attempt: claim.job.attempt + 1, keeps_lane })
             }
             Verdict::GivenUp => {
                 warn!(event = %event.id, webhook = %webhook.id, ?attempt, "webhook given up");
-                receiver.given_up.fetch_add(1, Ordering::Relaxed);
                 let letter = letter(claim.job, told, &attempt);
                 self.core.bury(&mut batch, &letter);
                 attempt.letter = Some(letter.id);

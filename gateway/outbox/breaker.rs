@@ -4,6 +4,7 @@
 //! pause, which grows each time. Then one call probes; when that works, two may be open, then four, and so on until
 //! it is closed again. [`Gate`] is a breaker that tasks share.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,13 @@ pub(super) struct BreakerPolicy {
     pub(super) pause_max: Duration,
     /// The ramp ends, and everything may go, after so many calls at once worked.
     pub(super) full: usize,
+}
+
+/// What tells those apart who may fail: people by their address, events by their id.
+pub(super) fn number(one: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    one.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What a call showed about whom it went to.

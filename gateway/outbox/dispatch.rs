@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heliograph_connectors::channel::{Accepted, Attempt, ChannelError, Fate, OutboundMessage, Scope};
+use heliograph_connectors::channel::{Accepted, ChannelError, Fate, OutboundMessage, Scope, Verdict};
 use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
@@ -12,7 +12,7 @@ use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
 
 use super::breaker::Seen;
-use super::pace::Held;
+use super::pace::{Held, Pace};
 use super::{Claim, Outbox, STORE_PAUSE};
 
 /// While a piece waits for its permit it looks so often whether the pace was changed.
@@ -105,12 +105,15 @@ impl Outbox {
                 Err(error) => return Err(error.into()),
             },
             Begin::Ask { part, attempt } => {
+                let began = self.began.elapsed();
+                let verdict = route.channel.reconcile(&attempt, self.media.providers()).await;
                 drop(open);
-                return self.ask(claim, route, delivery, part, &attempt).await;
+                return self.asked(claim, route, delivery, part, began, &verdict).await;
             }
             Begin::Call { part, message } => (part, message),
         };
-        let (began, result) = self.call(claim, route, &message).await;
+        let pace = pace.as_ref().map(|(pace, _)| &**pace);
+        let (began, result) = self.call(claim, route, pace, &message).await;
         drop(open);
         *seen = shown_by(&result);
         match &result {
@@ -126,10 +129,10 @@ impl Outbox {
         &self,
         claim: Claim<'_>,
         route: Route<'_>,
+        pace: Option<&Pace>,
         message: &OutboundMessage,
     ) -> (Duration, Result<Accepted, ChannelError>) {
-        let pace = self.pace(&claim.job.group);
-        if let Some((pace, _)) = &pace {
+        if let Some(pace) = pace {
             pace.leave(self.began).await;
         }
         let began = self.began.elapsed();
@@ -147,32 +150,25 @@ impl Outbox {
         let took = self.began.elapsed() - began;
         let channel = route.channel.capabilities().kind;
         self.core.metrics().attempt(channel, route.integration.id.as_str(), outcome(&result), took);
-        if let (Some((pace, _)), Ok(_)) = (&pace, &result) {
+        if let (Some(pace), Ok(_)) = (pace, &result) {
             pace.accepted(claim.job.destination(), self.moment());
         }
         (began, result)
     }
 
-    /// Asks the provider what became of an attempt, and goes on from there.
-    async fn ask(
+    /// Goes on from what the provider says became of an attempt.
+    async fn asked(
         &self,
         claim: Claim<'_>,
         route: Route<'_>,
         delivery: &Id<Delivery>,
         part: usize,
-        attempt: &Attempt,
+        began: Duration,
+        verdict: &Result<Verdict, ChannelError>,
     ) -> Result<Progress, CoreError> {
-        let (began, verdict) = {
-            let pace = self.pace(&claim.job.group);
-            let _open = match &pace {
-                Some((pace, _)) => pace.open().await,
-                None => None,
-            };
-            (self.began.elapsed(), route.channel.reconcile(attempt, self.media.providers()).await)
-        };
-        self.heed(route, began, &verdict);
+        self.heed(route, began, verdict);
         info!(%delivery, part, ?verdict, "the provider was asked about a send of unknown outcome");
-        let conclusion = self.core.reconciled(route, delivery, part, claim.job.attempt, &verdict).await?;
+        let conclusion = self.core.reconciled(route, delivery, part, claim.job.attempt, verdict).await?;
         match self.follow(claim, conclusion).await {
             // Something moved meanwhile: look again.
             Err(CoreError::Store(StoreError::Conflict(_))) => Ok(Progress::NextPiece),

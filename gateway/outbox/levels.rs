@@ -1,6 +1,6 @@
 //! Looks every few seconds how much waits and what holds it back, for the page of metrics.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use tracing::debug;
 
 use crate::core::CoreError;
 use crate::metrics::{Level, Reading};
-use crate::model::{Id, Integration, Priority};
+use crate::model::{Id, Job};
 use crate::store::{Queue, SLOTS, shard_of};
 
 use super::breaker::BreakerState;
+use super::worker::unit_of;
 use super::{Outbox, PaceNow};
 
 /// How often it looks.
@@ -54,42 +55,29 @@ impl Outbox {
             readings.push(Reading { level: Level::DeadLetters, of: of.clone(), value: letters });
             readings.push(Reading { level: Level::UnknownOutcomes, of, value: unknown });
         }
+        // A group's jobs are spread over slots where they need no common pace, and over groups by priority.
+        let mut waits: BTreeMap<(&'static str, String), (u64, f64)> = BTreeMap::new();
+        let now = self.core.now();
         for shard in busy {
             for slot in 0..SLOTS {
-                self.read_queue(Queue { shard, slot }, readings).await?;
+                for waiting in self.store.backlog(Queue { shard, slot }).await? {
+                    let age = waiting.due.map_or(0.0, |due| now.since(due).as_secs_f64());
+                    let (jobs, oldest) = waits.entry(self.whose(&waiting.group)).or_default();
+                    (*jobs, *oldest) = (*jobs + waiting.jobs, oldest.max(age));
+                }
             }
         }
-        Ok(())
-    }
-
-    /// A group's jobs are spread over slots where they need no common pace, and over groups by priority.
-    async fn read_queue(&self, queue: Queue, readings: &mut Vec<Reading>) -> Result<(), CoreError> {
-        let now = self.core.now();
-        for waiting in self.store.backlog(queue).await? {
-            let age = waiting.due.map_or(0.0, |due| now.since(due).as_secs_f64());
-            let of = self.whose(&waiting.group);
-            merge(readings, Level::JobsWaiting, &of, |before| before + waiting.jobs as f64);
-            merge(readings, Level::OldestDueAge, &of, |before| before.max(age));
+        for (of, (jobs, oldest)) in waits {
+            readings.push(Reading { level: Level::JobsWaiting, of: of.clone(), value: jobs as f64 });
+            readings.push(Reading { level: Level::OldestDueAge, of, value: oldest });
         }
         Ok(())
     }
 
     /// Whose group it is: an integration's sends, its files, or a webhook's announcements.
     fn whose(&self, group: &str) -> (&'static str, String) {
-        let whose = Priority::of_group(group).map_or(group, |(whose, _)| whose);
-        let integration = whose.split('>').next().unwrap_or(whose);
-        if self.settings.owner(&Id::<Integration>::new(integration)).is_some() {
-            return ("integration", whose.to_owned());
-        }
-        ("webhook", whose.to_owned())
-    }
-}
-
-/// Adds to a reading that may be there already.
-fn merge(readings: &mut Vec<Reading>, level: Level, of: &(&'static str, String), with: impl Fn(f64) -> f64) {
-    match readings.iter_mut().find(|reading| reading.level == level && reading.of == *of) {
-        Some(reading) => reading.value = with(reading.value),
-        None => readings.push(Reading { level, of: of.clone(), value: with(0.0) }),
+        let is_integration = self.settings.owner(&Id::new(Job::integration(group))).is_some();
+        (if is_integration { "integration" } else { "webhook" }, unit_of(group).to_owned())
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::model::{App, Id, Integration, Limits, Priority, Timestamp};
 
 use super::adapt::Adapted;
-use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass};
+use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass, number};
 use super::day::Day;
 use super::fair::Shares;
 use super::limiter::{Limiter, Quantity};
@@ -190,8 +190,9 @@ impl Pace {
     ) -> Result<Pass, Held> {
         let mut flow = self.flow();
         flow.ready(now)?;
-        // A pass that is dropped again makes room for another.
-        let pass = self.gate.begin(whose(destination), now.at).map_err(|closed| match closed {
+        // A pass that is dropped again makes room for another. One person who can never be reached does not open the
+        // breaker alone.
+        let pass = self.gate.begin(number(destination), now.at).map_err(|closed| match closed {
             Closed::Until(until) => Held::Until(until),
             Closed::Full => Held::Full,
         })?;
@@ -437,12 +438,4 @@ pub(super) fn quantity_of_app(limits: &Limits) -> Option<Quantity> {
 fn open_calls(per_second: f64, usual: usize) -> usize {
     let permits = (per_second * OPEN_SPAN.as_secs_f64()) as usize;
     permits.clamp(usual, OPEN_MAX.max(usual))
-}
-
-/// Tells people apart for the breaker: one who can never be reached does not open it alone.
-fn whose(destination: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    destination.hash(&mut hasher);
-    hasher.finish()
 }

@@ -1,22 +1,20 @@
 //! Whom announcements go to: per host a breaker and a bound, per webhook what an operator is told.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::model::{App, Id, Job, Timestamp, Webhook, Work};
-use crate::store::{Queue, SLOTS};
+use crate::model::{Id, Job, Webhook, Work};
 
 use super::Outbox;
-use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass};
+use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass, number};
 use super::pace::Held;
 
-/// Posts open at one host at once. The queues bound each of its webhooks to fewer, so that there is room beside one.
+/// Posts open at one host at once, of all its webhooks.
 const HOST_POSTS_MAX: usize = 96;
 
 /// So many different events must fail one after the other before a host counts as down.
@@ -54,21 +52,14 @@ struct Known {
 /// A webhook's receiver.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    app: Id<App>,
     target: String,
     pub(super) host: Arc<Host>,
     pub(super) in_flight: AtomicUsize,
-    pub(super) taken: AtomicU64,
-    pub(super) retried: AtomicU64,
-    pub(super) given_up: AtomicU64,
-    /// Per slot, when the first job was due that the breaker holds back there; 0 for none.
-    held: [AtomicI64; SLOTS as usize],
 }
 
 /// What the webhooks of one host and port share.
 #[derive(Debug)]
 pub(super) struct Host {
-    name: String,
     gate: Arc<Gate>,
     pub(super) places: Semaphore,
 }
@@ -78,22 +69,10 @@ pub(super) struct Host {
 pub struct WebhookNow {
     /// Which.
     pub webhook: Id<Webhook>,
-    /// Whose.
-    pub app: Id<App>,
-    /// Host and port.
-    pub host: String,
     /// Whether that host is called.
     pub breaker: BreakerState,
     /// Posts open.
     pub in_flight: usize,
-    /// When the first announcement was due that is held back because the host is down.
-    pub held_since: Option<Timestamp>,
-    /// Announcements taken, since the process began.
-    pub taken: u64,
-    /// Attempts that are followed by another.
-    pub retried: u64,
-    /// Announcements that became dead letters.
-    pub given_up: u64,
 }
 
 impl Receivers {
@@ -120,19 +99,11 @@ impl Receivers {
         let name = host_of(&webhook.target);
         let host = known.hosts.get(&name).and_then(Weak::upgrade).unwrap_or_else(|| {
             let gate = Gate::new(self.policy);
-            Arc::new(Host { name: name.clone(), gate, places: Semaphore::new(HOST_POSTS_MAX) })
+            Arc::new(Host { gate, places: Semaphore::new(HOST_POSTS_MAX) })
         });
         known.hosts.insert(name, Arc::downgrade(&host));
-        let receiver = Arc::new(Receiver {
-            app: webhook.app.clone(),
-            target: webhook.target.clone(),
-            host,
-            in_flight: AtomicUsize::new(0),
-            taken: AtomicU64::new(0),
-            retried: AtomicU64::new(0),
-            given_up: AtomicU64::new(0),
-            held: Default::default(),
-        });
+        let receiver =
+            Arc::new(Receiver { target: webhook.target.clone(), host, in_flight: AtomicUsize::new(0) });
         known.receivers.insert(webhook.id.clone(), receiver.clone());
         receiver
     }
@@ -151,11 +122,6 @@ impl Receiver {
     fn is_idle(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1 && self.host.gate.state() == BreakerState::Closed
     }
-
-    fn held_since(&self) -> Option<Timestamp> {
-        let held = self.held.iter().map(|held| held.load(Ordering::Relaxed)).filter(|due| *due > 0);
-        held.min().map(Timestamp::from_millis)
-    }
 }
 
 impl Host {
@@ -169,22 +135,18 @@ impl Outbox {
     /// Whether a job that nothing else paces may be begun, with the right to one post if somebody is to be asked; an
     /// announcement without it is to be given up. What must wait waits in memory: nothing is written, no attempt is
     /// spent.
-    pub(super) fn admit(&self, queue: Queue, job: &Job) -> Result<Option<Pass>, Held> {
+    pub(super) fn admit(&self, job: &Job) -> Result<Option<Pass>, Held> {
         let Work::Announce { webhook, event } = &job.work else { return Ok(None) };
         let tenant = self.settings.tenant(&job.app);
-        let found = tenant.iter().flat_map(|tenant| &tenant.webhooks).find(|known| known.id == *webhook);
-        let Some(webhook) = found else { return Ok(None) };
+        let Some(webhook) = tenant.as_deref().and_then(|tenant| tenant.webhook(webhook)) else {
+            return Ok(None);
+        };
         let receiver = self.receivers.of(webhook);
-        let held = &receiver.held[usize::from(queue.slot % SLOTS)];
         let now = self.core.now();
         let closed = match receiver.host.gate.begin(number(&event.id), now) {
-            Ok(pass) => {
-                held.store(0, Ordering::Relaxed);
-                return Ok(Some(pass));
-            }
+            Ok(pass) => return Ok(Some(pass)),
             Err(closed) => closed,
         };
-        held.store(job.due.millis(), Ordering::Relaxed);
         match closed {
             // It works again, so far: nothing is given up now that will have its turn.
             Closed::Full => Err(Held::For(RAMP_LOOK)),
@@ -200,24 +162,11 @@ impl Outbox {
         let known = self.receivers.lock();
         let now = known.receivers.iter().map(|(webhook, receiver)| WebhookNow {
             webhook: webhook.clone(),
-            app: receiver.app.clone(),
-            host: receiver.host.name.clone(),
             breaker: receiver.host.gate.state(),
             in_flight: receiver.in_flight.load(Ordering::Relaxed),
-            held_since: receiver.held_since(),
-            taken: receiver.taken.load(Ordering::Relaxed),
-            retried: receiver.retried.load(Ordering::Relaxed),
-            given_up: receiver.given_up.load(Ordering::Relaxed),
         });
         now.collect()
     }
-}
-
-/// What tells events apart, for the breaker.
-fn number<T>(id: &Id<T>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Host and port. What is no URL is nobody's host but its own.

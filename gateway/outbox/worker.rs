@@ -261,7 +261,7 @@ impl Worker {
     /// Starts a job, or keeps it for later and says what holds it back.
     fn start(&mut self, unit: &Unit, job: Job) -> Result<(), Held> {
         let Some((pace, app)) = &unit.pace else {
-            match self.outbox.admit(self.queue, &job) {
+            match self.outbox.admit(&job) {
                 Ok(pass) => self.spawn(unit, job, Errand::Perform(pass)),
                 Err(held) => {
                     self.ahead.entry(job.group.clone()).or_default().push_front(job);
@@ -340,7 +340,7 @@ impl Unit {
 }
 
 /// The unit a group belongs to: all priorities of an integration are one.
-fn unit_of(group: &str) -> &str {
+pub(super) fn unit_of(group: &str) -> &str {
     Priority::of_group(group).map_or(group, |(integration, _)| integration)
 }
 

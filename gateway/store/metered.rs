@@ -38,12 +38,12 @@ impl Metered {
     fn committed(
         &self,
         began: Instant,
-        booked: &Booked,
+        booked: &[(String, u64)],
         result: Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         if result.is_ok() {
             self.metrics.commit(began.elapsed());
-            for (counter, delta) in &booked.0 {
+            for (counter, delta) in booked {
                 let Some((integration, total)) = Total::of_counter(counter) else { continue };
                 self.metrics.messages(integration, total, *delta);
             }
@@ -53,15 +53,9 @@ impl Metered {
 }
 
 /// What a batch adds to the totals of the ledger. (What it takes away was counted when it was added.)
-struct Booked(Vec<(String, u64)>);
-
-impl Booked {
-    fn of(batch: &Batch) -> Booked {
-        let counts = batch.counts.iter().filter(|count| count.family == Total::FAMILY);
-        let added =
-            counts.filter_map(|count| Some((count.counter.clone(), u64::try_from(count.delta).ok()?)));
-        Booked(added.collect())
-    }
+fn booked(batch: &Batch) -> Vec<(String, u64)> {
+    let counts = batch.counts.iter().filter(|count| count.family == Total::FAMILY);
+    counts.filter_map(|count| Some((count.counter.clone(), u64::try_from(count.delta).ok()?))).collect()
 }
 
 #[async_trait]
@@ -83,7 +77,7 @@ impl Store for Metered {
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        let (began, ledger) = (Instant::now(), Booked::of(&batch));
+        let (began, ledger) = (Instant::now(), booked(&batch));
         self.committed(began, &ledger, self.inner.commit(batch).await)
     }
 
@@ -122,7 +116,7 @@ impl Store for Metered {
         settlement: Settlement,
         batch: Batch,
     ) -> Result<(), StoreError> {
-        let (began, ledger) = (Instant::now(), Booked::of(&batch));
+        let (began, ledger) = (Instant::now(), booked(&batch));
         self.committed(began, &ledger, self.inner.settle(queue, epoch, job, settlement, batch).await)
     }
 
