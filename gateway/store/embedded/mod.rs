@@ -1,7 +1,7 @@
 //! The embedded engine: SQLite in one directory, one writer with group commit.
 //!
-//! One thread writes: it takes every batch that waits, commits them in one durable transaction, and only then
-//! answers. Reads go to the cache of what was written last, then to threads with connections of their own. What
+//! One thread writes: it takes every batch that waits and commits them in one transaction. Another syncs the log, and
+//! only then answers, while the writer makes the next. Reads go to the cache of what was written last, then to threads with connections of their own. What
 //! is claimed is known in memory alone, because this process is the only owner: its end frees everything.
 //! The tables are in `schema.rs`, made to be read with the `sqlite3` shell.
 
@@ -12,6 +12,7 @@ mod counts;
 mod reads;
 mod schema;
 mod seen;
+mod syncer;
 mod upkeep;
 mod writer;
 
@@ -68,7 +69,7 @@ impl Embedded {
         let cache = Arc::new(Cache::default());
         let bells: Bells = (0..SLOTS).map(|_| Arc::default()).collect();
         let database = place.database().map(Path::to_owned);
-        let bench = Bench::new(place, cache.clone(), bells.clone(), clock.clone()).map_err(describe)?;
+        let bench = Bench::new(place, cache.clone(), bells.clone(), clock.clone())?;
         let readers = database.as_deref().map(Readers::start).transpose()?;
         let writer = Writer::start(bench)?;
         let upkeep = Upkeep::start(database, writer.clone(), clock.clone())?;
@@ -273,6 +274,25 @@ mod tests {
         let refusal = write(&store, 0).await.expect_err("it cannot be written");
         assert!(matches!(refusal, StoreError::Unavailable(_)), "{refusal}");
         write(&store, 0).await.expect("the next connection can write again");
+    }
+
+    #[tokio::test]
+    async fn a_log_in_doubt_is_emptied_before_it_is_added_to() {
+        let directory = tempfile::tempdir().expect("a place");
+        let place = directory.path().display().to_string();
+        let store = Embedded::open(&place, Arc::new(SystemClock)).expect("a store");
+        for id in 0..20 {
+            write(&store, id).await.expect("it commits");
+        }
+        let log = || std::fs::metadata(directory.path().join("heliograph.db-wal")).expect("a log").len();
+        let before = log();
+        store.writer.ask(|bench: &mut Bench| bench.syncer().doubt()).await.expect("the writer lives");
+        write(&store, 20).await.expect("it commits again");
+        assert!(log() < before / 2, "{} of {before} bytes", log());
+        assert!(!store.writer.ask(|bench: &mut Bench| bench.syncer().is_in_doubt()).await.expect("it lives"));
+        let keys: Vec<Key> = (0..=20).map(|id| Key::new("note", id.to_string())).collect();
+        let found = store.read(&Id::new("app"), &keys).await.expect("it reads");
+        assert!(found.iter().all(Option::is_some));
     }
 
     #[tokio::test]

@@ -1,9 +1,10 @@
-//! The one thread that writes: it takes all that waits, makes it durable in one transaction, and then answers.
+//! The one thread that writes: it takes all that waits and commits it in one transaction, which `syncer.rs` makes
+//! durable and answers.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +16,8 @@ use super::claims::{Claims, Row};
 use super::counts::Counts;
 use super::schema::Place;
 use super::seen::Seen;
-use super::{Bells, closed, unavailable};
+use super::syncer::{self, Commit, Round, Syncer, Word};
+use super::{Bells, closed, describe, unavailable};
 use crate::model::{Clock, Timestamp};
 
 /// Commands that may wait; who comes after waits in line.
@@ -24,24 +26,17 @@ const WAITING: usize = 1_024;
 /// Commands taken into one transaction, so that the first of them does not wait for ever.
 const GROUP: usize = 512;
 
-/// After a group of so many changes more are on their way, so the next group waits a moment for them: a commit
-/// costs the same for one as for many.
-const BUSY: usize = 8;
-
-/// How long it waits.
-const GATHER: Duration = Duration::from_micros(500);
-
 /// Versions begin at the time in these parts of a millisecond, so that they rise over removals and restarts.
 const VERSIONS_PER_MILLISECOND: u64 = 1_000;
 
 #[expect(clippy::large_enum_variant, reason = "nearly every command is a change")]
 enum Command {
     Change(Change, Answer),
-    Look(Box<dyn FnOnce(&mut Bench) + Send>),
+    Look(Box<dyn FnOnce(&mut Bench) -> Word + Send>),
     Close,
 }
 
-type Answer = oneshot::Sender<Result<usize, StoreError>>;
+pub(super) type Answer = oneshot::Sender<Result<usize, StoreError>>;
 
 /// The way to the thread.
 #[derive(Debug, Clone)]
@@ -72,15 +67,16 @@ impl Writer {
         answered.blocking_recv().map_err(|_| closed())?
     }
 
-    /// Looks at what is durable; memory may be changed, the database not.
+    /// Looks at what is committed, and answers when that is durable; memory may be changed, the database not.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         look: impl FnOnce(&mut Bench) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let look = Box::new(move |bench: &mut Bench| {
+            let found = look(bench);
             // Who asked may have gone away.
-            let _ = answer.send(look(bench));
+            Box::new(move || drop(answer.send(found))) as Word
         });
         self.commands.send(Command::Look(look)).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())
@@ -104,8 +100,7 @@ pub(super) struct Bench {
     counts: Counts,
     seen: Seen,
     version: u64,
-    cache: Arc<Cache>,
-    bells: Bells,
+    syncer: Syncer,
     clock: Arc<dyn Clock>,
     /// Declared last: the lock on the directory goes after the connection.
     place: Place,
@@ -117,17 +112,24 @@ impl Bench {
         cache: Arc<Cache>,
         bells: Bells,
         clock: Arc<dyn Clock>,
-    ) -> rusqlite::Result<Bench> {
-        let connection = place.connect()?;
-        let claims = Claims::load(&connection)?;
-        let counts = Counts::load(&connection)?;
+    ) -> Result<Bench, StoreError> {
+        let connection = place.connect().map_err(describe)?;
+        let claims = Claims::load(&connection).map_err(describe)?;
+        let counts = Counts::load(&connection).map_err(describe)?;
         let version = clock.now().millis().unsigned_abs() * VERSIONS_PER_MILLISECOND;
+        let log = place.database().map(syncer::log_of).transpose().map_err(unavailable)?;
+        let syncer = Syncer::start(log, cache, bells).map_err(unavailable)?;
         let seen = Seen::default();
-        Ok(Bench { connection, claims, counts, seen, version, cache, bells, clock, place })
+        Ok(Bench { connection, claims, counts, seen, version, syncer, clock, place })
     }
 
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    #[cfg(test)]
+    pub(super) fn syncer(&self) -> &Syncer {
+        &self.syncer
     }
 
     pub(super) fn lease(&mut self, queue: Queue) -> Epoch {
@@ -163,23 +165,41 @@ impl Bench {
         self.claims.claim(&self.connection, queue, epoch, group, now, limit)
     }
 
-    /// Commits a group of changes and answers each.
-    fn commit(&mut self, changes: Vec<(Change, Answer)>) {
+    /// Commits a group of changes. What is to be answered when they are durable, if they were not refused at once.
+    fn commit(&mut self, changes: Vec<(Change, Answer)>) -> Option<Commit> {
         let (changes, answers): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
-        match self.transact(changes) {
-            Ok((outcomes, effects)) => {
-                self.learn(effects);
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    let _ = answer.send(outcome);
-                }
+        match self.settle_doubt().and_then(|()| self.transact(changes)) {
+            Ok((outcomes, mut effects)) => {
+                let written = std::mem::take(&mut effects.written);
+                let rung = self.learn(effects);
+                Some(Commit { answers: answers.into_iter().zip(outcomes).collect(), written, rung })
             }
             Err(error) => {
                 self.recover();
                 for answer in answers {
                     let _ = answer.send(Err(unavailable(&error)));
                 }
+                None
             }
         }
+    }
+
+    /// After a sync that failed the log may have a hole on the disk, before which all later commits would end. It is
+    /// emptied into the database, durably, before anything is added to it.
+    fn settle_doubt(&mut self) -> rusqlite::Result<()> {
+        if !self.syncer.is_in_doubt() {
+            return Ok(());
+        }
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
+        let log = self.place.database().map(syncer::log_of).transpose();
+        let emptied = log.and_then(|log| log.map_or(Ok(()), |log| log.sync_all()));
+        if is_busy || emptied.is_err() {
+            return Err(rusqlite::Error::SqliteFailure(busy, Some("the log is in doubt".into())));
+        }
+        self.syncer.settle_doubt();
+        Ok(())
     }
 
     fn transact(&mut self, changes: Vec<Change>) -> rusqlite::Result<Transacted> {
@@ -206,10 +226,9 @@ impl Bench {
         Ok((outcomes, effects))
     }
 
-    /// Takes what has become durable into memory, and rings where there may be work.
-    fn learn(&mut self, effects: Effects) {
+    /// Takes what was committed into memory. The slots where there may be work.
+    fn learn(&mut self, effects: Effects) -> Vec<u8> {
         self.seen.remember(&effects.seen, Instant::now());
-        self.cache.learn(effects.written);
         self.counts.learn(effects.counts);
         let mut rung = HashSet::new();
         // The end of a claim brings work only where it frees a lane or puts the job back, which is in `touched`.
@@ -220,11 +239,7 @@ impl Bench {
             self.claims.touched(slot, group);
             rung.insert(slot);
         }
-        for slot in rung {
-            if let Some(bell) = self.bells.get(usize::from(slot)) {
-                bell.notify_one();
-            }
-        }
+        rung.into_iter().collect()
     }
 
     /// After a failure nothing is held back: the transaction is rolled back, and since the disk may have left the
@@ -250,12 +265,8 @@ type Transacted = (Vec<Result<usize, StoreError>>, Effects);
 
 fn serve(mut bench: Bench, mut waiting: mpsc::Receiver<Command>) {
     let mut is_open = true;
-    let mut last = 0;
     while is_open {
         let mut next = waiting.blocking_recv();
-        if last >= BUSY {
-            thread::sleep(GATHER);
-        }
         let (mut changes, mut looks) = (Vec::new(), Vec::new());
         loop {
             match next {
@@ -276,15 +287,12 @@ fn serve(mut bench: Bench, mut waiting: mpsc::Receiver<Command>) {
                 Err(mpsc::error::TryRecvError::Disconnected) => None,
             };
         }
-        last = changes.len();
-        if !changes.is_empty() {
-            bench.commit(changes);
-        }
-        // After the commit, so that what is seen and given out is durable.
-        for look in looks {
-            look(&mut bench);
-        }
+        let commit = if changes.is_empty() { None } else { bench.commit(changes) };
+        // After the commit, and answered with it, so that what is seen and given out is durable.
+        let words = looks.into_iter().map(|look| look(&mut bench)).collect();
+        bench.syncer.take(Round { commit, words });
     }
+    bench.syncer.close();
     // The write-ahead log is put away, so that a copy of the one file is a copy of all.
     let _ = bench.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
