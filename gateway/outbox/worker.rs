@@ -113,6 +113,10 @@ impl Outbox {
         while !stop.is_cancelled() {
             // Listen before looking, so that work arriving in between is not slept over.
             let mut rung = std::pin::pin!(bell.notified());
+            // All that ended makes room, however often the bell rings.
+            while let Some(ended) = worker.tasks.try_join_next_with_id() {
+                worker.ended(ended).await;
+            }
             let pause = match worker.round().await {
                 Ok(pause) => pause,
                 Err(StoreError::Lost) => {
