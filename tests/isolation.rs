@@ -1,4 +1,5 @@
-//! Receivers that fail, hang or attack: what they cost themselves, and that they cost nobody else anything.
+//! Receivers that fail, hang or attack, people and integrations in trouble: what they cost themselves, and that they
+//! cost nobody else anything.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -6,14 +7,19 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use toml::Table;
 
-use crate::harness::config::{APP, WEBHOOK};
+use crate::harness::config::{APP, Config, WEBHOOK};
 use crate::harness::hostile::{Hostile, Manner};
+use crate::harness::rig::notification;
+use crate::harness::simulator::of_app;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_dead_receiver_is_left_alone_until_it_works_again,
     what_a_schedule_would_have_given_up_is_given_up,
     hostile_receivers_cost_nobody_else_anything,
+    a_dead_receiver_costs_nobody_else_anything,
+    a_stuck_person_costs_nobody_else_anything,
+    a_throttled_integration_costs_nobody_else_anything,
     a_receiver_may_abort_a_message,
     durable_goes_on_after_what_sunshine_calls_final,
 }
@@ -92,17 +98,89 @@ fn webhook(id: usize, target: &str) -> Table {
     table
 }
 
-/// How long after the API's answer the healthy receiver heard of each acceptance, sorted, while these others hear of
-/// everything too.
-async fn delays(engine: Engine, count: usize, every: Duration, others: &[Hostile]) -> Vec<Duration> {
+/// What goes wrong beside those who are timed.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// Nothing.
+    Nothing,
+    /// Receivers of these manners hear of everything too.
+    Receivers(&'static [Manner]),
+    /// The provider does not answer for one person, for whom more and more waits.
+    StuckPerson,
+    /// The provider tells another integration of the app to slow down, whatever it sends.
+    ThrottledIntegration,
+}
+
+impl Trouble {
+    async fn receivers(self) -> Vec<Hostile> {
+        let Trouble::Receivers(manners) = self else { return Vec::new() };
+        let mut all = Vec::new();
+        for manner in manners {
+            all.push(Hostile::start(manner.clone()).await);
+        }
+        all
+    }
+
+    fn configured(self, config: Config, receivers: &[Hostile]) -> Config {
+        let config = match self {
+            Trouble::ThrottledIntegration => config.push("apps.0.integrations", integration(SLOWED)),
+            _ => config,
+        };
+        receivers
+            .iter()
+            .enumerate()
+            .fold(config, |config, (id, receiver)| config.push("apps.0.webhooks", webhook(id, &receiver.url)))
+    }
+
+    async fn begin(self, rig: &Rig) {
+        match self {
+            Trouble::Nothing | Trouble::Receivers(_) => {}
+            Trouble::StuckPerson => {
+                rig.sim().rule(json!({"destination": STUCK, "behaviour": "hang", "ms": 60_000})).await;
+                for _ in 0..IN_TROUBLE {
+                    rig.notify(STUCK, "stuck").await;
+                }
+            }
+            Trouble::ThrottledIntegration => {
+                rig.sim().rule(json!({"integrationId": SLOWED, "behaviour": "throttle"})).await;
+                for number in 0..IN_TROUBLE {
+                    let mut body = notification(&format!("+1450555{number:04}"), "slowed");
+                    body["destination"]["integrationId"] = json!(SLOWED);
+                    rig.gateway.api().post(&of_app("/notifications"), &body).await.expect(201);
+                }
+            }
+        }
+    }
+}
+
+/// Messages that are in trouble before anybody is timed.
+const IN_TROUBLE: usize = 100;
+const STUCK: &str = "+15145550199";
+const SLOWED: &str = "5e1f438bf99fb467810c0aca";
+
+fn integration(id: &str) -> Table {
+    let settings = r#"
+        type = "twilio"
+        accountSid = "AC00000000000000000000000000000009"
+        authToken = "fake-auth-token"
+        phoneNumber = "+15145550109"
+        limits = { perSecond = 1000, burst = 1000 }
+    "#;
+    let mut table: Table = settings.parse().expect("TOML");
+    table.insert("id".into(), id.into());
+    table
+}
+
+/// How long after the API's answer the healthy receiver heard of each acceptance, sorted, beside this.
+async fn delays(engine: Engine, count: usize, every: Duration, trouble: Trouble) -> Vec<Duration> {
     let healthy = Hostile::start(Manner::Prompt).await;
+    let others = trouble.receivers().await;
     let rig = Rig::with(engine, |config| {
-        let config =
-            config.set("webhooks.timeout", "1s").set("apps.0.webhooks.0.target", healthy.url.as_str());
-        let places = others.iter().enumerate();
-        places.fold(config, |config, (id, other)| config.push("apps.0.webhooks", webhook(id, &other.url)))
+        let config = config.set("webhooks.timeout", "1s").set("apps.0.webhooks.0.target", &*healthy.url);
+        trouble.configured(config, &others)
     })
     .await;
+    trouble.begin(&rig).await;
     let mut accepted = Vec::new();
     let mut pace = tokio::time::interval(every);
     for number in 0..count {
@@ -110,29 +188,37 @@ async fn delays(engine: Engine, count: usize, every: Duration, others: &[Hostile
         let id = rig.notify(&format!("+1438555{number:04}"), "timed").await;
         accepted.push((id, Instant::now()));
     }
-    let told = |id: &str| {
-        let mine = |event: &Value| {
-            event["trigger"] == "notification:delivery:channel" && event["notification"]["_id"] == id
-        };
-        healthy.heard().into_iter().find(|heard| mine(&heard.event)).map(|heard| heard.at)
-    };
     let last = accepted.last().expect("some").0.clone();
-    eventually("the last to be told", async || told(&last)).await;
+    eventually("the last to be told", async || told(&healthy).remove(&last)).await;
     let mut delays = Vec::new();
     for (id, at) in &accepted {
-        let heard = eventually("each to be told", async || told(id)).await;
+        let heard = eventually("each to be told", async || told(&healthy).remove(id)).await;
         delays.push(heard.saturating_duration_since(*at));
+    }
+    for other in &others {
+        assert!(!other.heard().is_empty(), "each was asked");
+        // One that the gateway gave up may still be open here.
+        assert!(other.most_open() <= 2 * 96, "{} connections at once", other.most_open());
     }
     delays.sort();
     delays
+}
+
+/// When a receiver heard first that a notification was accepted, by the notification.
+fn told(receiver: &Hostile) -> HashMap<String, Instant> {
+    let heard = receiver.heard().into_iter().rev();
+    let heard = heard.filter(|heard| heard.event["trigger"] == "notification:delivery:channel");
+    heard
+        .filter_map(|heard| Some((heard.event["notification"]["_id"].as_str()?.to_owned(), heard.at)))
+        .collect()
 }
 
 fn p99(delays: &[Duration]) -> Duration {
     delays[(delays.len() * 99 / 100).min(delays.len() - 1)]
 }
 
-async fn all_manners() -> Vec<Hostile> {
-    let manners = [
+async fn hostile_receivers_cost_nobody_else_anything(engine: Engine) {
+    const MANNERS: &[Manner] = &[
         Manner::Silent,
         Manner::DripsHead,
         Manner::DripsBody,
@@ -140,33 +226,32 @@ async fn all_manners() -> Vec<Hostile> {
         Manner::Redirects,
         Manner::ManyHeaders,
     ];
-    let mut all = Vec::new();
-    for manner in manners {
-        all.push(Hostile::start(manner).await);
-    }
-    all
+    costs_nobody_else_anything(engine, Trouble::Receivers(MANNERS)).await;
+}
+
+async fn a_dead_receiver_costs_nobody_else_anything(engine: Engine) {
+    costs_nobody_else_anything(engine, Trouble::Receivers(&[Manner::Silent])).await;
+}
+
+async fn a_stuck_person_costs_nobody_else_anything(engine: Engine) {
+    costs_nobody_else_anything(engine, Trouble::StuckPerson).await;
+}
+
+async fn a_throttled_integration_costs_nobody_else_anything(engine: Engine) {
+    costs_nobody_else_anything(engine, Trouble::ThrottledIntegration).await;
 }
 
 /// With `HELIOGRAPH_MEASURE` five long runs and the figures; else one short run and a generous bound.
-async fn hostile_receivers_cost_nobody_else_anything(engine: Engine) {
+async fn costs_nobody_else_anything(engine: Engine, trouble: Trouble) {
     let is_measured = std::env::var_os("HELIOGRAPH_MEASURE").is_some();
     let (runs, count) = if is_measured { (5, 1_000) } else { (1, 40) };
     let every = Duration::from_millis(if is_measured { 10 } else { 25 });
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for run in 1..=runs {
-        alone.push(p99(&delays(engine, count, every, &[]).await));
-        let others = all_manners().await;
-        beside.push(p99(&delays(engine, count, every, &others).await));
-        for other in &others {
-            assert!(!other.heard().is_empty(), "each was asked");
-            // One that the gateway gave up may still be open here.
-            assert!(other.most_open() <= 2 * 96, "{} connections at once", other.most_open());
-        }
-        println!(
-            "{engine:?} run {run}: p99 alone {:?}, beside six hostile {:?}",
-            alone[run - 1],
-            beside[run - 1]
-        );
+        alone.push(p99(&delays(engine, count, every, Trouble::Nothing).await));
+        beside.push(p99(&delays(engine, count, every, trouble).await));
+        let (alone, beside) = (alone[run - 1], beside[run - 1]);
+        println!("{engine:?} run {run}: p99 alone {alone:?}, beside {beside:?}: {trouble:?}");
     }
     alone.sort();
     beside.sort();
@@ -176,7 +261,7 @@ async fn hostile_receivers_cost_nobody_else_anything(engine: Engine) {
         // Half of the time for which the silent ones hold a post open: who waits behind one waits longer.
         false => alone * 3 + Duration::from_secs(5),
     };
-    assert!(beside <= bound, "p99 {beside:?} beside hostile receivers, {alone:?} without");
+    assert!(beside <= bound, "p99 {beside:?} beside it, {alone:?} without");
 }
 
 async fn a_receiver_may_abort_a_message(engine: Engine) {
