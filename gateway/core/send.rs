@@ -10,7 +10,9 @@ use heliograph_connectors::channel::{
 };
 use url::Url;
 
-use crate::model::{Client, Delivery, DeliveryError, Id, Notified, Purpose, Tenant, Timestamp, User};
+use crate::model::{
+    Client, Delivery, DeliveryError, Id, Notified, Purpose, Slowdown, Tenant, Timestamp, User,
+};
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
 use super::limited::count_call;
@@ -42,6 +44,8 @@ pub enum Begin {
     },
     /// Nothing now: settle so.
     Settle(Settlement, Batch),
+    /// Nothing before the provider's limit allows it again, which a receipt told of: commit this.
+    Slow(Slowdown, Batch),
 }
 
 /// What a call's result leads to.
@@ -102,6 +106,12 @@ impl Core {
             Some(Hold::Settle(settlement)) => return Ok(Begin::Settle(settlement, batch)),
             Some(Hold::Ask(part, attempt)) => return Ok(Begin::Ask { part, attempt }),
             None => {}
+        }
+        if scene.now <= read.value.expires
+            && let Some(slowdown) = read.value.slowdown.take()
+        {
+            self.save_delivery(scene.now, &mut read, &mut batch);
+            return Ok(Begin::Slow(slowdown, batch));
         }
         let delivery = &mut read.value;
         let mut parts = match self.pieces(scene, delivery).await? {

@@ -224,8 +224,8 @@ impl Core {
     ) -> Result<Conclusion, CoreError> {
         read.value.aliases.clone_from(&accepted.aliases);
         let told = read.value.accepted(part, accepted.provider_id.clone(), scene.reach(), scene.now);
-        let more = read.value.state.is_open() && read.value.next_part().is_some();
-        self.moved(scene, read, told, &mut batch).await?;
+        let moved = self.moved(scene, read, told, &mut batch).await?;
+        let more = moved.state.is_open() && moved.next_part().is_some();
         Ok(if more { Conclusion::NextPart(batch) } else { Conclusion::Settle(Settlement::Done, batch) })
     }
 

@@ -5,12 +5,14 @@
 
 mod ledger;
 mod moves;
+mod returned;
 
 use heliograph_connectors::channel::{Body, ChannelError, Code};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use ledger::{Booked, Standing, Total};
+pub use returned::Slowdown;
 
 use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User};
 
@@ -54,9 +56,18 @@ pub struct Delivery {
     /// When the open attempt began, or the first of those whose outcome nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Timestamp>,
+    /// The piece it was made for.
+    #[serde(default)]
+    pub calling: usize,
     /// How often the provider was asked what became of them.
     #[serde(default)]
     pub asked: u32,
+    /// The provider's ids of messages that it took, and then did not send because of a limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<String>,
+    /// What the last of them asks for, until that is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowdown: Option<Slowdown>,
     /// When the provider had all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
@@ -169,7 +180,7 @@ pub struct Part {
     /// The provider's id of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_id: Option<String>,
-    /// 0 not accepted, 1 accepted, 2 delivered, 3 read: it only rises.
+    /// 0 not accepted, 1 accepted, 2 delivered, 3 read: it only rises, but for what was taken and not sent.
     pub rank: u8,
 }
 
@@ -265,7 +276,10 @@ impl Delivery {
             attempts: 0,
             resends: 0,
             began: None,
+            calling: 0,
             asked: 0,
+            returned: Vec::new(),
+            slowdown: None,
             sent_at: None,
             booked: Booked::default(),
             told_channel: false,
@@ -290,9 +304,12 @@ impl Delivery {
         }
     }
 
-    /// The first piece the provider does not have yet.
+    /// The piece to be settled next: the one of the open call, else the first the provider does not have yet.
     pub fn next_part(&self) -> Option<usize> {
-        (0..self.total).find(|part| self.parts.get(*part).is_none_or(|part| part.rank == 0))
+        let is_missing = |part: &usize| self.parts.get(*part).is_none_or(|part| part.rank == 0);
+        let is_called = matches!(self.state, State::Sending { .. } | State::Unknown { .. });
+        let called = (is_called && self.calling < self.total).then_some(self.calling).filter(is_missing);
+        called.or_else(|| (0..self.total).find(is_missing))
     }
 
     /// Keeps the provider's own word about a piece. False when it said the same before.

@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
 use crate::metrics::AttemptOutcome;
-use crate::model::{Delivery, Id, Job, Work};
+use crate::model::{Delivery, Id, Job, Slowdown, Work};
 use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
 
@@ -98,12 +98,11 @@ impl Outbox {
         };
         let hook_url = self.channels.hook_url(route.integration);
         let (part, message) = match self.core.begin(route, delivery, claim.job.attempt, &hook_url).await? {
-            Begin::Settle(settlement, batch) => match self.settle(claim, settlement, batch).await {
-                Ok(()) => return Ok(Progress::Settled),
-                // Something moved meanwhile: look again.
-                Err(StoreError::Conflict(_)) => return Ok(Progress::NextPiece),
-                Err(error) => return Err(error.into()),
-            },
+            Begin::Settle(settlement, batch) => return self.settled(claim, settlement, batch).await,
+            Begin::Slow(slowdown, batch) => {
+                let settlement = self.slow_down(claim, &slowdown);
+                return self.settled(claim, settlement, batch).await;
+            }
             Begin::Ask { part, attempt } => {
                 let began = self.began.elapsed();
                 let verdict = route.channel.reconcile(&attempt, self.media.providers()).await;
@@ -123,6 +122,39 @@ impl Outbox {
             }
         }
         self.concluded(claim, route, delivery, part, began, &result).await
+    }
+
+    /// Settles a claim for which nothing is to be done now.
+    async fn settled(
+        &self,
+        claim: Claim<'_>,
+        settlement: Settlement,
+        batch: Batch,
+    ) -> Result<Progress, CoreError> {
+        match self.settle(claim, settlement, batch).await {
+            Ok(()) => Ok(Progress::Settled),
+            // Something moved meanwhile: look again.
+            Err(StoreError::Conflict(_)) => Ok(Progress::NextPiece),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Holds back what a receipt said was too much. How the claim of its message is settled.
+    fn slow_down(&self, claim: Claim<'_>, slowdown: &Slowdown) -> Settlement {
+        let Slowdown { scope, until, began } = *slowdown;
+        let now = self.moment();
+        let later = Settlement::Again(Retry::later(claim.job, until));
+        let pause = until.since(now.at);
+        match scope {
+            Scope::Destination => self.refused_person(claim, Some(pause), later),
+            Scope::Integration => {
+                if let Some((pace, _)) = self.pace(&claim.job.group) {
+                    let began = now.ticks.saturating_sub(now.at.since(began));
+                    pace.throttled(began, pause, now);
+                }
+                later
+            }
+        }
     }
 
     async fn call(

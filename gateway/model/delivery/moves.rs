@@ -20,6 +20,7 @@ impl Delivery {
         }
         self.asked = 0;
         self.total = total;
+        self.calling = self.next_part().unwrap_or(0);
         self.attempts += 1;
         self.state = State::Sending { since: now };
         let waited = self.timeline.last().map_or(Duration::ZERO, |last| now.since(last.at));
@@ -39,6 +40,13 @@ impl Delivery {
         now: Timestamp,
     ) -> Vec<Notified> {
         self.note(now, "accepted", id.clone());
+        if self.was_returned(id.as_deref()) {
+            // That it was not sent was faster to be heard: the call is settled, and the piece waits for another.
+            if matches!(self.state, State::Sending { .. } | State::Unknown { .. }) {
+                self.state = State::Queued;
+            }
+            return Vec::new();
+        }
         self.reached(part, 1, id, reach, now)
     }
 
@@ -56,8 +64,14 @@ impl Delivery {
             return Vec::new();
         }
         self.total = self.total.max(1);
+        if self.was_returned(id.as_deref()) && !matches!(stage, Stage::Delivered | Stage::Read) {
+            return Vec::new();
+        }
         let rank = match stage {
             Stage::Failed(error) => {
+                if let Some(told) = self.took_back(part, id.as_deref(), &error, now) {
+                    return told;
+                }
                 // Only what the provider took can fail at the person: it took this, whoever said so first.
                 // Where acceptance is the end, the failure must be told instead of it.
                 let mut told = match reach {

@@ -1,5 +1,7 @@
 //! Receipts in every order, repeated and missing: the story ends once and never goes back.
 
+mod returned;
+
 use super::*;
 use heliograph_connectors::channel::{ChannelError, Content, Reach, Stage};
 use proptest::prelude::*;
