@@ -103,7 +103,9 @@ impl Core {
     pub(super) fn save_delivery(&self, now: Timestamp, read: &mut Versioned<Delivery>, batch: &mut Batch) {
         self.book(now, &mut read.value, batch);
         let is_over = read.value.standing() != Standing::Pending;
-        let expires = is_over.then(|| now + self.policy.keep_deliveries);
+        // Counted from its first end: what is said of it later keeps it no longer.
+        let ended = is_over.then(|| *read.value.ended.get_or_insert(now));
+        let expires = ended.map(|ended| ended + self.policy.keep_deliveries);
         let expect = Expect::Version(read.version);
         batch.put(Delivery::KIND, read.value.id.as_str(), &read.value, expect, expires);
     }

@@ -301,7 +301,7 @@ impl Core {
             return Ok(None);
         }
         let told = read.value.failed(error(Code::UncategorizedError, "the integration is not active"), now);
-        self.tell(tenant, now, &read.value, None, told, &mut batch);
+        self.tell(tenant, now, &mut read.value, None, told, &mut batch);
         self.save_delivery(now, &mut read, &mut batch);
         Ok(Some(batch))
     }

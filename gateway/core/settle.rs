@@ -66,11 +66,11 @@ impl Core {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
                 Purpose::Notification { author, .. } => {
                     let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
-                    self.tell(scene.tenant, scene.now, &read.value, known.as_ref(), told, batch);
+                    self.tell(scene.tenant, scene.now, &mut read.value, known.as_ref(), told, batch);
                 }
                 Purpose::Message { .. } => {
                     let user = self.recipient_of_message(scene, &read.value, batch).await?;
-                    self.tell(scene.tenant, scene.now, &read.value, user.as_ref(), told, batch);
+                    self.tell(scene.tenant, scene.now, &mut read.value, user.as_ref(), told, batch);
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Core {
         &self,
         tenant: &Tenant,
         now: Timestamp,
-        delivery: &Delivery,
+        delivery: &mut Delivery,
         user: Option<&User>,
         told: Vec<Notified>,
         batch: &mut Batch,
@@ -105,7 +105,13 @@ impl Core {
                 user: user.cloned(),
                 conversation: delivery.conversation.clone(),
             };
-            self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what));
+            let event = Event::new(&tenant.app.id, now, what);
+            self.announce(batch, tenant, &event);
+            for webhook in self.hearers(tenant, &event) {
+                if !delivery.hearers.contains(&webhook.id) {
+                    delivery.hearers.push(webhook.id.clone());
+                }
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use ledger::{Booked, Standing, Total};
 pub use returned::Slowdown;
 
-use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User};
+use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User, Webhook};
 
 /// Moments kept per delivery; a provider that repeats itself must not grow a record without end.
 const TIMELINE_MAX: usize = 64;
@@ -80,6 +80,12 @@ pub struct Delivery {
     /// Whether customers heard the end.
     #[serde(default)]
     pub told_final: bool,
+    /// The webhooks that were to be told of it; there are as many as its app ever had meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hearers: Vec<Id<Webhook>>,
+    /// When it ended first: from then on it is kept for as long as the operator says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
     /// The person, once matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Id<User>>,
@@ -284,6 +290,8 @@ impl Delivery {
             booked: Booked::default(),
             told_channel: false,
             told_final: false,
+            hearers: Vec::new(),
+            ended: None,
             user: None,
             aliases: Vec::new(),
             conversation: None,
