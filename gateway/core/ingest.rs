@@ -247,11 +247,12 @@ impl Core {
             return Ok(());
         };
         let delivery = &mut read.value;
-        if !delivery.reported(part, &receipt.status, scene.now) && delivery.told_final {
+        let provider_id = receipt.provider_id.clone();
+        let is_known = delivery.knows_of(part, provider_id.as_deref());
+        if !delivery.reported(part, &receipt.status, scene.now) && delivery.told_final && is_known {
             // Said before, and nothing can follow from it any more.
             return Ok(());
         }
-        let provider_id = receipt.provider_id.clone();
         let is_worked = matches!(delivery.state, State::Queued | State::Sending { .. });
         let stage = scene.with_pause(receipt.stage.clone());
         let told = delivery.receipt(part, provider_id, stage, scene.reach(), scene.now);

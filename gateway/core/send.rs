@@ -224,7 +224,7 @@ impl Core {
         };
         match result {
             Ok(accepted) => self.conclude_accepted(scene, read, part, accepted, batch).await,
-            Err(failure) => self.conclude_failure(scene, read, attempt, failure, batch).await,
+            Err(failure) => self.conclude_failure(scene, read, part, attempt, failure, batch).await,
         }
     }
 
@@ -232,6 +232,7 @@ impl Core {
         &self,
         scene: Scene<'_>,
         mut read: Versioned<Delivery>,
+        part: usize,
         attempt: u32,
         failure: &ChannelError,
         mut batch: Batch,
@@ -239,6 +240,10 @@ impl Core {
         let delivery = &mut read.value;
         // A receipt was faster than this answer and already told how it went.
         if !delivery.state.is_open() {
+            let had_effect = failure.fate == Fate::Transient { maybe_sent: true };
+            if !had_effect && delivery.made_no_copy(part) {
+                self.save_delivery(scene.now, &mut read, &mut batch);
+            }
             return Ok(Conclusion::Settle(Settlement::Done, batch));
         }
         match &failure.fate {

@@ -3,6 +3,7 @@
 //! All rules about order, repetition and finality are here: a receipt told twice, late or out of order changes
 //! nothing twice and nothing backwards, and at most one final event leaves.
 
+mod copies;
 mod ledger;
 mod moves;
 mod returned;
@@ -11,6 +12,7 @@ use heliograph_connectors::channel::{Body, ChannelError, Code};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use copies::Part;
 pub use ledger::{Booked, Standing, Total};
 pub use returned::Slowdown;
 
@@ -50,7 +52,7 @@ pub struct Delivery {
     /// Calls made to the provider.
     #[serde(default)]
     pub attempts: u32,
-    /// Calls made after an unknown outcome: each may have doubled the message.
+    /// Calls made after an unknown outcome. Whether they doubled anything is told by [`Part`].
     #[serde(default)]
     pub resends: u32,
     /// When the open attempt began, or the first of those whose outcome nobody knows.
@@ -177,17 +179,6 @@ impl State {
     pub fn is_open(&self) -> bool {
         matches!(self, State::Queued | State::Sending { .. } | State::Unknown { .. })
     }
-}
-
-/// One piece of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Part {
-    /// The provider's id of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider_id: Option<String>,
-    /// 0 not accepted, 1 accepted, 2 delivered, 3 read: it only rises, but for what was taken and not sent.
-    pub rank: u8,
 }
 
 /// Why a delivery failed, as customers hear it.

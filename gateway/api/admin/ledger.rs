@@ -73,6 +73,8 @@ fn shown(id: &str, account: &Account) -> Value {
             "unknown": pending.unknown,
         },
         "resentAfterUnknown": account.resent_after_unknown,
+        "possibleDuplicates": account.possible_duplicates,
+        "knownDuplicates": account.known_duplicates,
     })
 }
 

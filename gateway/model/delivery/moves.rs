@@ -103,6 +103,7 @@ impl Delivery {
     pub fn unknown(&mut self, detail: &str, now: Timestamp) {
         if matches!(self.state, State::Sending { .. }) {
             self.state = State::Unknown { since: now };
+            self.called().doubts += 1;
         }
         self.note(now, "unknown", Some(detail.to_owned()));
     }
@@ -122,6 +123,9 @@ impl Delivery {
         }
         self.state = State::Queued;
         self.resends += u32::from(doubtful == Doubt::Left);
+        if doubtful == Doubt::Settled {
+            self.called().doubts = 0;
+        }
         self.note(now, "requeued", Some(why.to_owned()));
     }
 
@@ -156,11 +160,14 @@ impl Delivery {
         if self.parts.len() <= part {
             self.parts.resize_with(part + 1, Part::default);
         }
+        let is_called = matches!(self.state, State::Sending { .. }) && part == self.calling;
         let piece = &mut self.parts[part];
-        piece.rank = piece.rank.max(rank);
-        if piece.provider_id.is_none() {
-            piece.provider_id = id;
+        if piece.rank == 0 && !is_called {
+            // No call is open that this could be about but one of those in doubt.
+            piece.cleared();
         }
+        piece.rank = piece.rank.max(rank);
+        piece.named(id);
     }
 
     /// Draws the conclusions from what the pieces reached: a message is as far as its last piece.

@@ -56,12 +56,8 @@ impl Delivery {
             self.returned.remove(0);
         }
         self.returned.push(id.to_owned());
-        if piece.provider_id.is_some_and(|current| current != id) {
-            // Another call has brought it there since.
+        if self.parts.get_mut(part).is_some_and(|piece| piece.has_another(id)) {
             return Some(Vec::new());
-        }
-        if let Some(piece) = self.parts.get_mut(part) {
-            *piece = Part::default();
         }
         let pause = retry_after.unwrap_or_default();
         let began = self.began.unwrap_or(self.created);
@@ -84,11 +80,27 @@ impl Delivery {
             }
             State::Unknown { .. } if part == self.calling => {
                 self.state = State::Queued;
+                self.called().cleared();
                 // Of several calls it was one; what became of the others is not known.
-                self.resends += u32::from(self.resends > 0);
+                self.resends += u32::from(self.called().doubts > 0);
             }
             // The answer to the call is on its way.
             _ => {}
         }
+    }
+}
+
+impl Part {
+    /// Takes a message back. Whether the provider has another one for this piece, from another call.
+    fn has_another(&mut self, id: &str) -> bool {
+        self.doubles.retain(|double| double != id);
+        if self.provider_id.as_deref().is_some_and(|current| current != id) {
+            return true;
+        }
+        self.provider_id = self.doubles.pop();
+        if self.provider_id.is_none() {
+            self.rank = 0;
+        }
+        self.provider_id.is_some()
     }
 }
