@@ -39,4 +39,5 @@ mod restart;
 mod retry;
 mod returned;
 mod users;
+mod waits;
 mod webhooks;

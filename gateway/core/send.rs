@@ -72,18 +72,19 @@ pub enum Conclusion {
 
 impl Core {
     /// Prepares the next call of a delivery and marks it in the store. `hook_url` is where the integration's
-    /// hooks arrive.
+    /// hooks arrive, `limited` why it had to wait, which its timeline then tells.
     pub async fn begin(
         &self,
         route: Route<'_>,
         id: &Id<Delivery>,
         attempt: u32,
         hook_url: &Url,
+        limited: Option<String>,
     ) -> Result<Begin, CoreError> {
         let mut tries = Tries::default();
         loop {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_begin(scene, id, attempt, hook_url).await;
+            let result = self.try_begin(scene, id, attempt, hook_url, limited.clone()).await;
             if !tries.again(&result) {
                 return result;
             }
@@ -96,6 +97,7 @@ impl Core {
         id: &Id<Delivery>,
         attempt: u32,
         hook_url: &Url,
+        limited: Option<String>,
     ) -> Result<Begin, CoreError> {
         let app = &scene.tenant.app.id;
         let mut batch = Batch::new(app);
@@ -126,6 +128,9 @@ impl Core {
         let Some(part) = delivery.next_part() else {
             return Ok(Begin::Settle(Settlement::Done, batch));
         };
+        if limited.is_some() {
+            delivery.note(scene.now, "limited", limited);
+        }
         delivery.sending(parts.len(), scene.now);
         count_call(scene.integration, scene.now, &mut batch);
         let message = self.outbound(scene, delivery, part, parts.swap_remove(part), hook_url).await?;

@@ -7,6 +7,7 @@ mod day;
 mod dispatch;
 mod fair;
 mod fetch;
+mod holds;
 mod levels;
 mod limiter;
 mod pace;

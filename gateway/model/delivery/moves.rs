@@ -23,7 +23,9 @@ impl Delivery {
         self.calling = self.next_part().unwrap_or(0);
         self.attempts += 1;
         self.state = State::Sending { since: now };
-        let waited = self.timeline.last().map_or(Duration::ZERO, |last| now.since(last.at));
+        // Why it waited may stand there already, written at this moment.
+        let last = self.timeline.iter().rev().find(|moment| moment.at != now || moment.what != "limited");
+        let waited = last.map_or(Duration::ZERO, |last| now.since(last.at));
         let mut detail = format!("attempt {}", self.attempts);
         if waited >= LONG_WAIT {
             detail += &format!(", after a wait of {:.1}s", waited.as_secs_f64());
