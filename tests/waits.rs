@@ -1,11 +1,19 @@
-//! What waits says why.
+//! What waits says why, and hides nothing behind it.
 
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use toml::{Table, Value as Toml};
+
+use crate::harness::api::Api;
 use crate::harness::line::called;
+use crate::harness::rig::notification;
+use crate::harness::wait::within;
 use crate::harness::{Config, Engine, Rig, on_both_engines};
 
 on_both_engines! {
     a_wait_for_the_integrations_rate_is_told,
     a_wait_for_the_apps_limit_is_told,
+    many_that_are_held_back_hide_nobody,
 }
 
 const LIMITS: &str = "apps.0.integrations.0.limits";
@@ -48,4 +56,73 @@ async fn a_wait_for_the_apps_limit_is_told(engine: Engine) {
     let (why, wait) = limited(&rig, &second).await.expect("it says why it waited");
     assert_eq!(why, "the app's limit");
     assert!((1.0..10.0).contains(&wait), "{wait}");
+}
+
+/// Integrations of the crowd: with three groups each, far more than 512 in each of eight slots.
+const CROWD: usize = 1_800;
+
+const CROWD_APP: &str = "5963c0d619a30a2e00de36d8";
+const CROWD_KEY: &str = "app_5963c0d619a30a2e00de36d9";
+
+/// For thousands of requests on a busy machine.
+const LONG: std::time::Duration = std::time::Duration::from_secs(300);
+
+fn member(place: usize) -> String {
+    format!("{:024x}", 0x00c0_ffee_0000_0000_u64 + place as u64)
+}
+
+/// An app that may send one message in a quarter of an hour through any of its integrations.
+fn crowd() -> Table {
+    let table = |text: &str| text.parse::<Table>().expect("TOML");
+    let integrations = (0..CROWD).map(|place| {
+        Toml::Table(table(&format!(
+            r#"
+            id = "{}"
+            type = "twilio"
+            accountSid = "AC{place:032x}"
+            authToken = "fake-auth-token"
+            phoneNumber = "+1514556{place:04}"
+            "#,
+            member(place)
+        )))
+    });
+    let integrations = Toml::Array(integrations.collect());
+    let mut app = table(&format!(
+        r#"
+        id = "{CROWD_APP}"
+        name = "Crowd"
+        limits = {{ perSecond = 0.001, burst = 1 }}
+        [[keys]]
+        id = "{CROWD_KEY}"
+        secret = "fake-crowd-secret"
+        "#
+    ));
+    app.insert("integrations".to_owned(), integrations);
+    app
+}
+
+async fn many_that_are_held_back_hide_nobody(engine: Engine) {
+    // All apps in one shard: the crowd stands in every queue before whoever comes later.
+    let rig = Rig::with(engine, |config| config.set("store.shards", 1).push(".apps", crowd())).await;
+    let mut posted: JoinSet<()> = (0..32)
+        .map(|share| {
+            let api = Api::basic(rig.gateway.api_address(), CROWD_KEY, "fake-crowd-secret");
+            async move {
+                for place in (share..CROWD).step_by(32) {
+                    for priority in ["high", "normal", "bulk"] {
+                        let mut body = notification(&number(place), "in the crowd");
+                        body["destination"]["integrationId"] = json!(member(place));
+                        body["priority"] = json!(priority);
+                        api.post(&format!("/v1.1/apps/{CROWD_APP}/notifications"), &body).await.expect(201);
+                    }
+                }
+            }
+        })
+        .collect();
+    while let Some(done) = posted.join_next().await {
+        done.expect("all are taken");
+    }
+    let id = rig.notify(&number(1), "behind the crowd").await;
+    let told = |event: &Value| event["notification"]["_id"] == id && event["isFinalEvent"] == true;
+    within(LONG, "what is not held back", async || rig.receiver.events().into_iter().find(told)).await;
 }
