@@ -49,7 +49,9 @@ async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Problem> {
 
 /// `GET /metrics`, for Prometheus.
 async fn metrics(State(api): State<Arc<Api>>) -> Response {
-    ([(CONTENT_TYPE, PAGE_TYPE)], api.core.metrics().page()).into_response()
+    let metrics = api.core.metrics();
+    metrics.spooled(api.intake.spool.waiting());
+    ([(CONTENT_TYPE, PAGE_TYPE)], metrics.page()).into_response()
 }
 
 /// The app a call is about: the key's own, or the one an account key names.
