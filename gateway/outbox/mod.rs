@@ -35,8 +35,8 @@ use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 use pace::{AppPace, Moment, Pace, quantity_of_app};
 
 pub use breaker::BreakerState;
-pub use pace::PaceNow;
 pub use receivers::WebhookNow;
+pub use report::PaceNow;
 
 use receivers::Receivers;
 

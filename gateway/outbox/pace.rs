@@ -11,12 +11,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::model::{App, Id, Integration, Limits, Priority, Timestamp};
 
 use super::adapt::Adapted;
-use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass, number};
+use super::breaker::{BreakerPolicy, Closed, Gate, Pass, number};
 use super::day::Day;
 use super::fair::Shares;
 use super::holds::{Holds, Why};
 use super::limiter::{Limiter, Quantity};
 use super::pair::Pairs;
+use super::report::PaceNow;
 
 /// When a provider counts as down, and how it is found to be back.
 const BREAKER: BreakerPolicy = BreakerPolicy {
@@ -96,31 +97,6 @@ struct Flow {
     day: Day,
     waits: u64,
     holds: Holds,
-}
-
-/// How an integration's pace stands, for `now` at the admin socket and for metrics.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PaceNow {
-    /// Whose.
-    pub app: Id<App>,
-    /// Which.
-    pub integration: Id<Integration>,
-    /// Messages a second that are set, and how many of them it goes at now.
-    pub per_second: f64,
-    /// Messages a second now: less than set after the provider asked to slow down.
-    pub rate: f64,
-    /// Messages that could leave at once.
-    pub left: u32,
-    /// The provider's word, or the day's limit, holds it back until then; long ago when nothing does.
-    pub parked_until: Timestamp,
-    /// Whether an operator holds it back.
-    pub paused: bool,
-    /// Whether its provider works.
-    pub breaker: BreakerState,
-    /// Messages that may still leave today, where the day has a limit.
-    pub left_today: Option<u64>,
-    /// How often nothing could leave when it was looked at, since the process began.
-    pub waits: u64,
 }
 
 impl Pace {
