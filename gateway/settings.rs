@@ -101,6 +101,9 @@ impl Record for Control {
 /// The list of an app's stored webhooks.
 const WEBHOOKS: &str = "webhooks";
 
+/// How often an operator's change is made anew when others were first.
+const CONTROL_TRIES: u32 = 32;
+
 /// A generated secret that outlives restarts.
 #[derive(Debug, Serialize, Deserialize)]
 struct KeptSecret {
@@ -223,22 +226,30 @@ impl Settings {
         Ok(())
     }
 
-    /// Holds back all that an integration sends, or lets it go again. What is queued stays queued.
-    pub async fn pause(&self, id: &Id<Integration>, paused: bool) -> Result<(), SettingsError> {
-        self.control(id, |control| control.paused = paused).await
+    /// Holds back all that an integration sends, or lets it go again. What is queued stays queued. What `also` adds is
+    /// committed with it.
+    pub async fn pause(
+        &self,
+        id: &Id<Integration>,
+        paused: bool,
+        also: &(dyn Fn(&mut Batch) + Sync),
+    ) -> Result<(), SettingsError> {
+        self.control(id, |control| control.paused = paused, also).await
     }
 
     /// Sets an integration's limits; what is unset is the file's, or the channel's. What is queued stays queued.
     pub async fn limit(&self, id: &Id<Integration>, limits: Limits) -> Result<(), SettingsError> {
-        self.control(id, |control| control.limits = limits).await
+        self.control(id, |control| control.limits = limits, &|_| ()).await
     }
 
     async fn control(
         &self,
         id: &Id<Integration>,
         change: impl Fn(&mut Control),
+        also: &(dyn Fn(&mut Batch) + Sync),
     ) -> Result<(), SettingsError> {
         let app = self.owner(id).ok_or(SettingsError::NotFound)?.app.id.clone();
+        let mut tries = 0;
         loop {
             let read = self.store.load::<Control>(&app, id.as_str()).await?;
             let expect = read.as_ref().map_or(Expect::Absent, |read| Expect::Version(read.version));
@@ -247,10 +258,11 @@ impl Settings {
             change(&mut control);
             let mut batch = Batch::new(&app);
             batch.put(Control::KIND, id.as_str(), &control, expect, None);
+            also(&mut batch);
             match self.store.commit(batch).await {
                 Ok(()) => return Ok(self.reload().await?),
-                // Another operator was first: theirs is changed.
-                Err(StoreError::Conflict(_)) => {}
+                // Another operator was first: theirs is changed. Or this very call was made before.
+                Err(StoreError::Conflict(_)) if tries < CONTROL_TRIES => tries += 1,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -26,8 +26,9 @@ const HEAD: usize = 12;
 pub struct Spool {
     /// Appending has an order, so one waits for the other's disk.
     file: Mutex<Places>,
-    /// Bytes not done yet, for looking without waiting.
+    /// Bytes not done yet, and in how many entries, for looking without waiting.
     left: AtomicU64,
+    entries: AtomicU64,
     added: Notify,
     most: u64,
 }
@@ -38,6 +39,7 @@ struct Places {
     file: File,
     end: u64,
     done: u64,
+    entries: u64,
 }
 
 impl Spool {
@@ -52,11 +54,21 @@ impl Spool {
         }
         let file = open_private(path)?;
         file.try_lock().map_err(io::Error::from)?;
-        let end = whole(&file)?;
+        let (end, entries) = whole(&file)?;
         file.set_len(end)?;
-        let places = Places { file: File::from_std(file), end, done: 0 };
-        let left = AtomicU64::new(end);
-        Ok(Spool { file: Mutex::new(places), left, added: Notify::new(), most })
+        let places = Places { file: File::from_std(file), end, done: 0, entries };
+        let (left, entries) = (AtomicU64::new(end), AtomicU64::new(entries));
+        Ok(Spool { file: Mutex::new(places), left, entries, added: Notify::new(), most })
+    }
+
+    /// How many entries are not done, and their bytes.
+    pub fn waiting(&self) -> (u64, u64) {
+        (self.entries.load(Ordering::Acquire), self.left.load(Ordering::Acquire))
+    }
+
+    fn show(&self, places: &Places) {
+        self.left.store(places.end - places.done, Ordering::Release);
+        self.entries.store(places.entries, Ordering::Release);
     }
 
     /// Whether nothing waits.
@@ -83,7 +95,8 @@ impl Spool {
             return Err(error);
         }
         places.end += frame.len() as u64;
-        self.left.store(places.end - places.done, Ordering::Release);
+        places.entries += 1;
+        self.show(&places);
         drop(places);
         self.added.notify_one();
         Ok(())
@@ -105,13 +118,14 @@ impl Spool {
         let mut places = self.file.lock().await;
         if let Some(entry) = places.read().await? {
             places.done += (HEAD + entry.len()) as u64;
+            places.entries -= 1;
         }
         if places.done >= places.end {
             places.file.set_len(0).await?;
             places.file.sync_data().await?;
-            (places.end, places.done) = (0, 0);
+            (places.end, places.done, places.entries) = (0, 0, 0);
         }
-        self.left.store(places.end - places.done, Ordering::Release);
+        self.show(&places);
         Ok(())
     }
 
@@ -147,21 +161,22 @@ fn length(head: &[u8; HEAD]) -> usize {
     u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize
 }
 
-/// How far the file holds whole entries.
-fn whole(file: &std::fs::File) -> io::Result<u64> {
+/// How far the file holds whole entries, and how many.
+fn whole(file: &std::fs::File) -> io::Result<(u64, u64)> {
     use std::io::Read;
     let mut reader = io::BufReader::new(file);
-    let mut end = 0;
+    let (mut end, mut entries) = (0, 0);
     loop {
         let mut head = [0; HEAD];
         if !filled(reader.read_exact(&mut head))? || length(&head) > ENTRY_MAX {
-            return Ok(end);
+            return Ok((end, entries));
         }
         let mut entry = vec![0; length(&head)];
         if !filled(reader.read_exact(&mut entry))? || sha256(&entry)[..8] != head[4..] {
-            return Ok(end);
+            return Ok((end, entries));
         }
         end += (HEAD + entry.len()) as u64;
+        entries += 1;
     }
 }
 
@@ -202,8 +217,9 @@ mod tests {
         assert!(Spool::open(&path).is_err(), "it is ours");
         spool.done().await.expect("it moves on");
         assert_eq!((text(&spool).await, spool.is_empty()), ("two".into(), false));
+        assert_eq!(spool.waiting(), (1, (HEAD + 3) as u64));
         spool.done().await.expect("it is emptied");
-        assert!(spool.is_empty());
+        assert_eq!((spool.is_empty(), spool.waiting()), (true, (0, 0)));
         assert_eq!(std::fs::metadata(&path).expect("a file").len(), 0);
     }
 
@@ -221,6 +237,7 @@ mod tests {
             let copy = std::fs::File::options().write(true).open(folder.path().join("cut")).expect("a file");
             copy.set_len(whole + 16 - cut).expect("a cut");
             let spool = Spool::open(&folder.path().join("cut")).expect("it opens");
+            assert_eq!(spool.waiting(), (1, whole));
             spool.append(b"after").await.expect("on disk");
             assert_eq!(text(&spool).await, "whole");
             spool.done().await.expect("it moves on");

@@ -3,12 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::harness::config::{APP, TWILIO, WEBHOOK};
+use crate::harness::simulator::of_app;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_running_gateway_is_healthy_and_ready,
     a_timeline_tells_what_happened_to_a_notification,
     a_timeline_tells_how_webhooks_were_told,
+    a_timeline_still_tells_of_a_webhook_that_is_gone,
+    a_timeline_keeps_what_was_told_as_long_as_its_delivery,
 }
 
 async fn a_running_gateway_is_healthy_and_ready(engine: Engine) {
@@ -71,4 +74,32 @@ async fn a_timeline_tells_how_webhooks_were_told(engine: Engine) {
     rig.gateway.admin().post(&path, &json!({"ids": letters})).await.expect(200);
     let attempts = told(&rig, &id, 6).await;
     assert!(attempts[4..].iter().all(|attempt| attempt["status"] == 200), "{attempts:?}");
+}
+
+async fn a_timeline_still_tells_of_a_webhook_that_is_gone(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let webhook = json!({"target": rig.receiver.url, "triggers": ["notification:delivery:user"]});
+    let made = rig.gateway.api().post(&of_app("/webhooks"), &webhook).await.expect(201)["webhook"].clone();
+    let webhook = made["_id"].as_str().expect("an id");
+    let id = rig.notify("+15145550188", "told to two").await;
+    let before = told(&rig, &id, 3).await;
+    assert!(before.iter().any(|attempt| attempt["webhook"] == webhook), "{before:?}");
+    rig.gateway.api().delete(&of_app(&format!("/webhooks/{webhook}"))).await.expect(200);
+    assert_eq!(told(&rig, &id, 3).await, before);
+}
+
+async fn a_timeline_keeps_what_was_told_as_long_as_its_delivery(engine: Engine) {
+    let rig = Rig::with(engine, |config| config.set("retention.notifications", "200ms")).await;
+    let (silent, quick) = ("+15145550189", "+15145550190");
+    rig.sim().rule(json!({"destination": silent, "behaviour": "silent"})).await;
+    let id = rig.notify(silent, "no receipt for long").await;
+    let before = told(&rig, &id, 1).await;
+    // What began and ended later is forgotten: so long ago was the other told.
+    let (over, _) = rig.notify_and_deliver(quick, "over").await;
+    let path = format!("/heliograph/v1/notifications/{over}?app={APP}");
+    eventually("it is forgotten", async || {
+        (rig.gateway.admin().get(&path).await.status == 404).then_some(())
+    })
+    .await;
+    assert_eq!(told(&rig, &id, 1).await, before);
 }

@@ -228,16 +228,19 @@ async fn audited(rig: &Rig, acknowledged: usize, surplus: usize) {
         (open == [0; 3]).then_some(audit)
     })
     .await;
-    let [accepted, delivered, failed, sent, resent] =
-        ["/accepted", "/delivered", "/failed", "/pending/sent", "/resentAfterUnknown"]
-            .map(|at| total(&audit, at));
+    let [accepted, delivered, failed, sent] =
+        ["/accepted", "/delivered", "/failed", "/pending/sent"].map(|at| total(&audit, at));
+    let [resent, possible, known] =
+        ["/resentAfterUnknown", "/possibleDuplicates", "/knownDuplicates"].map(|at| total(&audit, at));
     println!(
         "  the audit: {accepted} accepted, {delivered} delivered, {failed} failed, {sent} sent and not over, \
-         {resent} sent again after an unknown outcome"
+         {resent} sent again after an unknown outcome, {possible} copies too many possible, {known} known"
     );
     assert_eq!(audit["balanced"], true, "{audit:#}");
     assert!(accepted >= acknowledged as u64, "{acknowledged} were acknowledged: {audit:#}");
     assert!(resent >= surplus as u64, "{surplus} copies too many: {audit:#}");
+    let flagged = known..=possible;
+    assert!(flagged.contains(&(surplus as u64)), "{surplus} copies too many: {audit:#}");
 }
 
 /// A number of the audit, over all integrations.

@@ -13,6 +13,7 @@ on_both_engines! {
     silence_past_the_deadline_is_unconfirmed_until_a_receipt_comes,
     an_overdue_receipt_is_asked_for,
     a_resend_after_an_unknown_outcome_is_counted,
+    what_may_be_double_is_told_from_what_was_sent_again,
     a_send_of_unknown_outcome_is_held_and_sent_again_on_request,
     a_send_of_unknown_outcome_is_held_and_given_up_on_request,
     a_receipt_settles_a_held_send_before_anybody_decides,
@@ -184,6 +185,36 @@ async fn listed(rig: &Rig) -> Vec<Value> {
 async fn decide(rig: &Rig, id: &str, decision: &str) -> crate::harness::api::Answer {
     let path = format!("/heliograph/v1/unknown/{id}?app={APP}");
     rig.gateway.admin().post(&path, &json!({"decision": decision})).await
+}
+
+async fn what_may_be_double_is_told_from_what_was_sent_again(engine: Engine) {
+    let rig = Rig::with(engine, |config| config.set("send.reconcileWindow", "100ms")).await;
+    let columns = |row: &Value| {
+        ["resentAfterUnknown", "possibleDuplicates", "knownDuplicates"].map(|column| row[column].clone())
+    };
+    // Sent again and then refused: whatever became of the first call, there is no second copy.
+    let refused = "+15145550191";
+    rig.sim().rule(json!({"destination": refused, "behaviour": "refuse"})).await;
+    rig.sim().rule(json!({"destination": refused, "behaviour": "error", "times": 1})).await;
+    rig.notify(refused, "refused at last").await;
+    assert_eq!(columns(&counted(&rig, "/failed", 1).await), [1, 0, 0]);
+    // Sent again and taken: the first call may have made a copy too.
+    let behaviour = json!({
+        "destination": NUMBER, "behaviour": "accept-then-error", "reports": false, "times": 1,
+    });
+    // What went to this number shortly before keeps it from being found when the provider is asked.
+    rig.notify_and_deliver(NUMBER, "a neighbour").await;
+    rig.sim().rule(behaviour).await;
+    rig.notify_and_deliver(NUMBER, "twice").await;
+    let sent = rig.sim().sent_to(NUMBER).await;
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    assert_eq!(columns(&counted(&rig, "/delivered", 2).await), [2, 1, 0]);
+    // Now the provider says that it did.
+    let first = sent[1]["providerId"].as_str().expect("an id");
+    assert_eq!(rig.sim().receipt(first, "delivered", "valid").await, 200);
+    assert_eq!(columns(&counted(&rig, "/knownDuplicates", 1).await), [2, 1, 1]);
+    assert_eq!(rig.sim().receipt(first, "delivered", "valid").await, 200);
+    assert_eq!(columns(&account(&rig).await), [2, 1, 1]);
 }
 
 async fn a_send_of_unknown_outcome_is_held_and_sent_again_on_request(engine: Engine) {

@@ -37,5 +37,7 @@ mod reply;
 mod requests;
 mod restart;
 mod retry;
+mod returned;
 mod users;
+mod waits;
 mod webhooks;

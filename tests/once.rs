@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::harness::api::{Answer, Api};
-use crate::harness::config::{KEY, SECRET};
+use crate::harness::config::{ACCOUNT_KEY, ACCOUNT_SECRET, APP, KEY, SECRET, TWILIO, WEBHOOK};
 use crate::harness::rig::notification;
 use crate::harness::signing::token;
 use crate::harness::simulator::of_app;
 use crate::harness::wait::within;
-use crate::harness::{Engine, Rig, on_both_engines};
+use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_post_made_again_is_answered_the_same_and_done_once,
     every_post_of_the_api_takes_a_key,
+    every_post_of_the_operator_takes_a_key,
     a_key_means_one_body_one_path_and_one_caller,
     a_refused_post_may_be_made_again_under_its_key,
     the_same_post_three_times_at_once_has_one_effect,
@@ -72,6 +73,60 @@ async fn every_post_of_the_api_takes_a_key(engine: Engine) {
     let texts: Vec<Value> =
         rig.sim().sent_to(NUMBER).await.into_iter().map(|one| one["text"].clone()).collect();
     assert_eq!(texts, [json!("said once")]);
+}
+
+async fn every_post_of_the_operator_takes_a_key(engine: Engine) {
+    let rig = Rig::with(engine, |config| {
+        let config = config.set("send.reconcileWindow", "100ms").list("webhooks.schedule", &[]);
+        config.set("apps.0.integrations.0.onUnknown", "hold")
+    })
+    .await;
+    let (admin, account) = (rig.gateway.admin(), rig.gateway.admin_as(ACCOUNT_KEY, ACCOUNT_SECRET));
+    let twice = async |api: &Api, path: &str, body: Value| {
+        let first = post(api, &format!("/heliograph/v1/{path}"), "k", &body).await;
+        let again = post(api, &format!("/heliograph/v1/{path}"), "k", &body).await;
+        assert_eq!((first.status, again.status), (200, 200), "{path}: {} {}", first.text, again.text);
+        assert_eq!(first.text, again.text, "{path}");
+        first.json
+    };
+    let integration = format!("integrations/{TWILIO}");
+    // A pause that is asked for again, late, does not undo what was decided since.
+    twice(&account, &format!("{integration}/pause"), json!({})).await;
+    let resumed = twice(&account, &format!("{integration}/resume"), json!({})).await;
+    assert_eq!(resumed["integration"]["paused"], false);
+    let late = post(&account, &format!("/heliograph/v1/{integration}/pause"), "k", &json!({})).await;
+    assert_eq!(late.expect(200)["integration"]["paused"], true, "the first answer");
+    let other = json!({"other": "body"});
+    let path = format!("/heliograph/v1/{integration}/pause");
+    post(&account, &path, "k", &other).await.refused(422, "unprocessable_entity");
+
+    rig.sim().rule(json!({"destination": NUMBER, "behaviour": "error", "times": 1})).await;
+    let id = rig.notify(NUMBER, "held").await;
+    eventually("it is held", async || rig.timeline(&id).await.to_string().contains("held").then_some(()))
+        .await;
+    let path = format!("unknown/{id}?app={APP}");
+    let decided = twice(&account, &path, json!({"decision": "resend"})).await;
+    assert_eq!(decided["notification"]["id"], json!(id));
+    rig.receiver.about("notification:delivery:user", &id).await;
+    rig.settled(NUMBER).await;
+    assert_eq!(rig.sim().sent_to(NUMBER).await.len(), 1);
+
+    rig.receiver.always_answer(500);
+    rig.notify(NUMBER, "told to nobody").await;
+    let letters = async || {
+        let page = admin.get(&format!("/heliograph/v1/deadletters?app={APP}")).await.expect(200);
+        page["deadLetters"].as_array().expect("letters").clone()
+    };
+    eventually("two letters", async || (letters().await.len() == 2).then_some(())).await;
+    let before = letters().await;
+    let all = json!({"webhook": WEBHOOK});
+    let replay = format!("/heliograph/v1/deadletters/replay?app={APP}");
+    assert_eq!(post(&admin, &replay, "k", &all).await.expect(200), json!({"replayed": 2}));
+    let given_up = async || Some(letters().await).filter(|now| now.len() == 2 && *now != before);
+    let again = eventually("both are given up again", given_up).await;
+    assert_eq!(post(&admin, &replay, "k", &all).await.expect(200), json!({"replayed": 2}));
+    rig.receiver.quiet().await;
+    assert_eq!(letters().await, again, "they were not sent a third time");
 }
 
 async fn a_key_means_one_body_one_path_and_one_caller(engine: Engine) {

@@ -112,6 +112,9 @@ async fn hooks_that_are_hardly_repeated_wait_on_disk_and_the_others_are_refused(
     let told = rig.sim().control("/control/write", &said).await;
     assert_eq!(told["status"], 503, "Meta repeats for days");
 
+    let (hooks, bytes) = spooled(&rig).await;
+    assert!(hooks >= 5.0 && bytes > 100.0 * hooks, "{hooks} hooks of {bytes} bytes wait");
+
     rig.gateway.kill();
     redis.restart().await;
     rig.gateway.start().await;
@@ -119,10 +122,21 @@ async fn hooks_that_are_hardly_repeated_wait_on_disk_and_the_others_are_refused(
     assert_eq!(rig.sim().tell(json!({"from": NUMBER, "text": "after"})).await["status"], 200);
     rig.receiver.event("one that came later", |event| text_of(event) == Some("after")).await;
     rig.receiver.quiet().await;
+    assert_eq!(spooled(&rig).await, (0.0, 0.0));
     let seen: Vec<Value> =
         rig.receiver.events().into_iter().filter(|event| event["trigger"] == "message:appUser").collect();
     let texts: Vec<&str> = seen.iter().filter_map(text_of).collect();
     assert_eq!(texts, ["kept 0", "kept 1", "kept 2", "kept 3", "kept 4", "after"]);
+}
+
+/// How many hooks wait on disk, and their bytes, as the page of metrics has it.
+async fn spooled(rig: &Rig) -> (f64, f64) {
+    let page = rig.gateway.open_admin().get("/metrics").await.text;
+    let sample = |name: &str| -> f64 {
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.expect("it is on the page").parse().expect("a number")
+    };
+    (sample("heliograph_spooled_hooks"), sample("heliograph_spooled_bytes"))
 }
 
 fn text_of(event: &Value) -> Option<&str> {

@@ -23,7 +23,8 @@ pub struct ChannelError {
 }
 
 /// What may be done after a failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Fate {
     /// The provider refused this message; sending it again would change nothing.
     Permanent,
@@ -42,7 +43,8 @@ pub enum Fate {
 }
 
 /// What a throttle answer holds back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Scope {
     /// Everything this integration sends.
     Integration,

@@ -164,6 +164,7 @@ pub enum Stage {
     Delivered,
     /// The person read it.
     Read,
-    /// It will not arrive.
+    /// It will not arrive. With [`Fate::Throttled`](super::Fate) only because of a limit, before it was sent to anybody:
+    /// the gateway sends it again later.
     Failed(ChannelError),
 }

@@ -10,6 +10,8 @@ use crate::channel::{ChannelError, Code, Fate, Response, Scope};
 
 /// The account's balance is used up until somebody pays: a second's pause would not help.
 const NO_BALANCE_PAUSE: Duration = Duration::from_secs(300);
+/// A campaign's volume is used up. When it is filled again is not said, so it is tried by the hour.
+const VOLUME_PAUSE: Duration = Duration::from_secs(3600);
 /// A longer wait than this is not believed.
 const LONGEST_PAUSE: f64 = 86_400.0;
 
@@ -87,7 +89,7 @@ pub(super) fn undelivered(status: &str, number: Option<u64>, said: Option<&str>)
         (None, None) => format!("message {status}"),
     };
     ChannelError {
-        fate: Fate::Permanent,
+        fate: number.and_then(limit).unwrap_or(Fate::Permanent),
         code: number.map_or(Code::ChannelError, meaning_of_report),
         detail,
         provider_code: number.map(|number| number.to_string()),
@@ -127,6 +129,16 @@ fn meaning_of_report(number: u64) -> Code {
         106 | 107 => Code::RateLimited,
         // Barred, absent, busy, full, congested, unheard of.
         _ => Code::ChannelError,
+    }
+}
+
+/// What a code of a report holds back that says: not sent, because it was too much.
+fn limit(number: u64) -> Option<Fate> {
+    match number {
+        // A campaign's volume at this person's carrier; those with other carriers are reached.
+        106 => Some(Fate::Throttled { retry_after: Some(VOLUME_PAUSE), scope: Scope::Destination }),
+        107 => Some(throttled(None)),
+        _ => None,
     }
 }
 

@@ -9,6 +9,8 @@ use crate::channel::{ChannelError, Code, Fate, Response, Scope};
 
 /// More than ten hours of messages wait behind this sender: a second's pause would not help.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_secs(60);
+/// A carrier's limit for the day is used up. When its day ends is not said, so it is tried by the hour.
+const DAY_CAP_PAUSE: Duration = Duration::from_secs(3600);
 /// A longer wait than this is not believed.
 const LONGEST_PAUSE: f64 = 86_400.0;
 
@@ -54,11 +56,26 @@ pub(super) fn undelivered(status: &str, number: Option<u64>, said: Option<&str>)
         (None, None) => format!("message {status}"),
     };
     ChannelError {
-        fate: Fate::Permanent,
+        fate: number.and_then(limit).unwrap_or(Fate::Permanent),
         code: number.and_then(meaning).unwrap_or(Code::ChannelError),
         detail,
         provider_code: number.map(|number| number.to_string()),
         underlying: Some(json!({"errorCode": number, "errorMessage": said, "messageStatus": status})),
+    }
+}
+
+/// What a code of a status callback holds back that says: not sent, because it was too much.
+fn limit(number: u64) -> Option<Fate> {
+    match number {
+        // The sender's queue was full.
+        30001 => Some(throttled(Some(FULL_QUEUE_PAUSE))),
+        // More than the campaign's pace at a carrier.
+        30022 => Some(throttled(None)),
+        // A day's limit at this person's carrier; those with other carriers are reached.
+        30023 | 30027 => {
+            Some(Fate::Throttled { retry_after: Some(DAY_CAP_PAUSE), scope: Scope::Destination })
+        }
+        _ => None,
     }
 }
 
@@ -78,7 +95,7 @@ fn meaning(number: u64) -> Option<Code> {
         // The person or their carrier wants none of it.
         21610 | 30004 => Code::Forbidden,
         30005 => Code::NotFound,
-        // Queues and caps that were full for too long.
+        // Queues that were full, caps that were used up, a message that grew too old in them.
         30001 | 30022 | 30023 | 30027 | 30036 => Code::RateLimited,
         // The way to the person: unreachable, landline, filtered, congested, unknown.
         30003 | 30006 | 30007 | 30008 | 30011 | 30017 | 30410 | 11751 => Code::ChannelError,

@@ -37,9 +37,14 @@ pub(super) fn refused(answer: &Response) -> ChannelError {
 pub(super) fn failed(errors: &Value) -> ChannelError {
     let error = errors.get(0).cloned().unwrap_or(Value::Null);
     match error.get("code").and_then(Value::as_i64) {
-        Some(number) => {
-            ChannelError { code: meaning(number).unwrap_or(Code::ChannelError), ..told(error, number) }
-        }
+        Some(number) => ChannelError {
+            fate: limit(number).map_or(Fate::Permanent, |(pause, scope)| Fate::Throttled {
+                retry_after: Some(pause),
+                scope,
+            }),
+            code: meaning(number).unwrap_or(Code::ChannelError),
+            ..told(error, number)
+        },
         None => ChannelError::permanent(Code::ChannelError, "message failed"),
     }
 }
@@ -77,14 +82,13 @@ fn unexplained(answer: &Response) -> ChannelError {
 
 fn fate(error: &GraphError, answer: &Response) -> Fate {
     let asked = retry_after(answer);
+    if let Some((usual, scope)) = limit(error.code) {
+        // The usage that Meta reports is that of calls.
+        let regained = || regained_in(answer).filter(|_| usual == CALLS_PAUSE);
+        return Fate::Throttled { retry_after: Some(asked.or_else(regained).unwrap_or(usual)), scope };
+    }
     let integration = |wait| Fate::Throttled { retry_after: Some(wait), scope: Scope::Integration };
     match error.code {
-        131056 => {
-            Fate::Throttled { retry_after: Some(asked.unwrap_or(PAIR_PAUSE)), scope: Scope::Destination }
-        }
-        130429 => integration(asked.unwrap_or(THROUGHPUT_PAUSE)),
-        131048 | 131064 => integration(asked.unwrap_or(QUALITY_PAUSE)),
-        4 | 613 | 80007 | 133016 => integration(asked.or_else(|| regained_in(answer)).unwrap_or(CALLS_PAUSE)),
         // The number is being moved, the server is busy: nothing was done.
         131057 | 133004 => Fate::Transient { maybe_sent: false },
         // An outage; when the status says that the server broke, it may have broken after it sent.
@@ -96,6 +100,17 @@ fn fate(error: &GraphError, answer: &Response) -> Fate {
         _ if answer.status() == StatusCode::TOO_MANY_REQUESTS => integration(asked.unwrap_or(CALLS_PAUSE)),
         _ if answer.status().is_server_error() => Fate::Transient { maybe_sent: true },
         _ => Fate::Permanent,
+    }
+}
+
+/// How long a limit holds that a message ran into before it was sent, and what it holds back.
+fn limit(number: i64) -> Option<(Duration, Scope)> {
+    match number {
+        131056 => Some((PAIR_PAUSE, Scope::Destination)),
+        130429 => Some((THROUGHPUT_PAUSE, Scope::Integration)),
+        131048 | 131064 => Some((QUALITY_PAUSE, Scope::Integration)),
+        4 | 613 | 80007 | 133016 => Some((CALLS_PAUSE, Scope::Integration)),
+        _ => None,
     }
 }
 
@@ -149,7 +164,7 @@ fn meaning(number: i64) -> Option<Code> {
         131026 | 130497 => Code::ChannelError,
         // So much marketing and no more.
         130472 | 131049 => Code::RateLimited,
-        // Throttles and outages that ended a message: only a status can say so.
+        // Throttles, and outages that ended a message: only a status can say so.
         4 | 613 | 80007 | 130429 | 131048 | 131056 | 131064 | 133016 => Code::RateLimited,
         1 | 2 | 131000 | 131016 | 131057 => Code::ChannelError,
         _ => return None,

@@ -8,18 +8,19 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use serde::{Deserialize, Serialize};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::core::{Announced, CoreError, DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, Place};
 use crate::metrics::PAGE_TYPE;
-use crate::model::{Delivery, Id, KeyScope, Moment, State as DeliveryState, Tenant, Timestamp};
+use crate::model::{App, Delivery, Id, KeyScope, Moment, State as DeliveryState, Tenant, Timestamp};
 
 use super::Api;
 use super::auth::{authenticate, reach};
+use super::once::Marked;
 use super::problem::Problem;
 use super::receive::{ApiBody, Asked, Named};
 
@@ -48,7 +49,9 @@ async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Problem> {
 
 /// `GET /metrics`, for Prometheus.
 async fn metrics(State(api): State<Arc<Api>>) -> Response {
-    ([(CONTENT_TYPE, PAGE_TYPE)], api.core.metrics().page()).into_response()
+    let metrics = api.core.metrics();
+    metrics.spooled(api.intake.spool.waiting());
+    ([(CONTENT_TYPE, PAGE_TYPE)], metrics.page()).into_response()
 }
 
 /// The app a call is about: the key's own, or the one an account key names.
@@ -60,9 +63,10 @@ fn app_of(api: &Api, headers: &HeaderMap, app: Option<&str>) -> Result<Arc<Tenan
     reach(&api.settings, &scope, app)
 }
 
+/// The app a call names.
 #[derive(Debug, Deserialize)]
-struct AppQuery {
-    app: Option<String>,
+pub(super) struct AppQuery {
+    pub(super) app: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,7 +84,7 @@ async fn notification(
     let tenant = app_of(&api, &headers, query.app.as_deref())?;
     let delivery = api.core.delivery(&tenant, &path.notification).await?;
     let announced = api.core.announced(&tenant, &delivery).await.map_err(CoreError::from)?;
-    let mut story = story(&tenant, &delivery);
+    let mut story = story(&tenant.app.id, &delivery);
     interleave(&mut story["timeline"], &announced);
     Ok(Json(json!({ "notification": story })))
 }
@@ -114,7 +118,7 @@ fn interleave(timeline: &mut Value, announced: &[Announced]) {
     lines.sort_by(|one, other| one["at"].as_str().cmp(&other["at"].as_str()));
 }
 
-fn story(tenant: &Tenant, delivery: &Delivery) -> Value {
+fn story(app: &Id<App>, delivery: &Delivery) -> Value {
     let line = |moment: &Moment| {
         let mut line = json!({ "at": moment.at.iso(), "what": moment.what });
         if let Some(detail) = &moment.detail {
@@ -124,7 +128,7 @@ fn story(tenant: &Tenant, delivery: &Delivery) -> Value {
     };
     json!({
         "id": delivery.id.as_str(),
-        "app": tenant.app.id.as_str(),
+        "app": app.as_str(),
         "integration": delivery.integration.as_str(),
         "destination": delivery.destination,
         "state": delivery.state.word(),
@@ -195,9 +199,8 @@ struct Replay {
     to: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Replayed {
-    replayed: usize,
+fn replayed(count: &usize) -> Value {
+    json!({ "replayed": count })
 }
 
 /// `POST /heliograph/v1/deadletters/replay`
@@ -205,15 +208,17 @@ async fn replay(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
     Asked(query): Asked<AppQuery>,
+    marked: Marked,
     ApiBody(body): ApiBody,
-) -> Result<Json<Replayed>, Problem> {
+) -> Result<Json<Value>, Problem> {
     let tenant = app_of(&api, &headers, query.app.as_deref())?;
     let asked: Replay =
         serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
-    let replayed = match (asked.ids, asked.webhook) {
+    let once = marked.once(StatusCode::OK, replayed);
+    let count = match (asked.ids, asked.webhook) {
         (Some(ids), None) => {
             let ids: Vec<Id<DeadLetter>> = ids.into_iter().map(Id::new).collect();
-            api.core.replay(&tenant, &ids).await?
+            api.core.replay(&tenant, &ids, &once).await?
         }
         (None, Some(webhook)) => {
             let which = DeadLetters {
@@ -222,11 +227,11 @@ async fn replay(
                 to: moment("to", asked.to.as_deref())?,
                 ..DeadLetters::default()
             };
-            api.core.replay_all(&tenant, &which).await?
+            api.core.replay_all(&tenant, &which, &once).await?
         }
         _ => return Err(Problem::bad_request("either ids or webhook is required")),
     };
-    Ok(Json(Replayed { replayed }))
+    Ok(Json(replayed(&count)))
 }
 
 fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {

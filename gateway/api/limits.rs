@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::core::{CoreError, Thing};
-use crate::model::{Id, Integration, Limits, Tenant, Timestamp};
+use crate::model::{Id, Integration, KeyScope, Limits, Tenant, Timestamp};
 
 use super::Api;
 use super::auth::{authenticate, reach};
+use super::once::Marked;
 use super::problem::Problem;
 use super::receive::{ApiBody, Named};
 
@@ -46,39 +47,53 @@ fn integration_of(
     path: IntegrationPath,
 ) -> Result<(Arc<Tenant>, Id<Integration>), Problem> {
     let scope = authenticate(&api.settings, headers, api.core.now())?;
-    let id = Id::new(path.integration);
+    let tenant = owner_of(api, &scope, &path.integration)?;
+    Ok((tenant, Id::new(path.integration)))
+}
+
+/// The app of an integration, if a key reaches it.
+pub(super) fn owner_of(api: &Api, scope: &KeyScope, integration: &str) -> Result<Arc<Tenant>, Problem> {
     let missing = || CoreError::NotFound(Thing::Integration);
-    let tenant = api.settings.owner(&id).ok_or_else(missing)?;
+    let tenant = api.settings.owner(&Id::new(integration)).ok_or_else(missing)?;
     // To a key that does not reach it, another app's integration is not there.
-    let tenant = reach(&api.settings, &scope, Some(tenant.app.id.as_str())).map_err(|_| missing())?;
-    Ok((tenant, id))
+    Ok(reach(&api.settings, scope, Some(tenant.app.id.as_str())).map_err(|_| missing())?)
 }
 
 async fn pause(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
     Named(path): Named<IntegrationPath>,
+    marked: Marked,
 ) -> Result<Json<Value>, Problem> {
-    set_paused(&api, &headers, path, true).await
+    set_paused(&api, &headers, path, &marked, true).await
 }
 
 async fn resume(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
     Named(path): Named<IntegrationPath>,
+    marked: Marked,
 ) -> Result<Json<Value>, Problem> {
-    set_paused(&api, &headers, path, false).await
+    set_paused(&api, &headers, path, &marked, false).await
 }
 
 async fn set_paused(
     api: &Api,
     headers: &HeaderMap,
     path: IntegrationPath,
+    marked: &Marked,
     paused: bool,
 ) -> Result<Json<Value>, Problem> {
     let (_, id) = integration_of(api, headers, path)?;
-    api.settings.pause(&id, paused).await?;
-    Ok(Json(json!({ "integration": { "id": id.as_str(), "paused": paused } })))
+    let once = marked.once(StatusCode::OK, paused_or_not);
+    let done = (id, paused);
+    let now = api.core.now();
+    api.settings.pause(&done.0, paused, &|batch| once.enter(batch, now, &done)).await?;
+    Ok(Json(paused_or_not(&done)))
+}
+
+fn paused_or_not((id, paused): &(Id<Integration>, bool)) -> Value {
+    json!({ "integration": { "id": id.as_str(), "paused": paused } })
 }
 
 /// `GET /heliograph/v1/integrations/{integration}/limits`

@@ -122,7 +122,8 @@ pub fn public_router(api: Arc<Api>) -> Router {
 
 /// What the operator calls: health and `/heliograph/v1`.
 pub fn admin_router(api: Arc<Api>) -> Router {
-    finished(admin::routes().merge(limits::routes()), api)
+    let routes = admin::routes().merge(limits::routes());
+    finished(routes.layer(from_fn_with_state(api.clone(), once::guard)), api)
 }
 
 /// Counts a request under the route it matched: never under its own words, of which there is no end.

@@ -20,11 +20,16 @@ use crate::core::{Earlier, Mark, Once};
 use crate::model::{App, Id, KeyScope};
 
 use super::Api;
+use super::admin::AppQuery;
 use super::auth::{authenticate, reach};
+use super::limits::owner_of;
 use super::problem::Problem;
-use super::receive::whole;
+use super::receive::{Asked, whole};
 
 const HEADER: &str = "idempotency-key";
+
+/// Where the operator's calls are.
+const OPERATORS: &str = "/heliograph/";
 
 /// Characters of a key.
 const KEY_MAX: usize = 255;
@@ -116,8 +121,16 @@ async fn caller(api: &Arc<Api>, parts: &mut Parts) -> Result<(String, Id<App>), 
     let params = RawPathParams::from_request_parts(parts, api)
         .await
         .map_err(|_| Problem::bad_request("The path is not UTF-8"))?;
-    let app = params.iter().find(|(name, _)| *name == "app").map(|(_, value)| value);
-    let tenant = reach(&api.settings, &scope, app)?;
+    let named = |name: &str| params.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+    // On the operator's socket an app is named by the query, or by an integration of it.
+    let tenant = match named("integration") {
+        Some(id) => owner_of(api, &scope, id)?,
+        None if parts.uri.path().starts_with(OPERATORS) => {
+            let Asked(query) = Asked::<AppQuery>::from_request_parts(parts, api).await?;
+            reach(&api.settings, &scope, query.app.as_deref())?
+        }
+        None => reach(&api.settings, &scope, named("app"))?,
+    };
     let caller = match scope {
         KeyScope::App(app) => app.to_string(),
         KeyScope::Account => String::new(),

@@ -115,6 +115,8 @@ pub(super) fn audit(audit: &Value) -> String {
                 word(&pending["sent"]),
                 word(&pending["unknown"]),
                 word(&integration["resentAfterUnknown"]),
+                word(&integration["possibleDuplicates"]),
+                word(&integration["knownDuplicates"]),
             ]);
         }
     }
@@ -130,13 +132,22 @@ pub(super) fn audit(audit: &Value) -> String {
         "sent",
         "unknown",
         "resent",
+        "maybe double",
+        "double",
     ];
     let verdict = match audit["balanced"] == true {
         true => "balanced: accepted = delivered + failed + unconfirmed + queued + sending + sent + unknown",
         false => "NOT BALANCED: what was accepted is more or less than what became of it",
     };
-    format!("{}{verdict}\n", table(head, rows))
+    format!("{}{COPIES}{verdict}\n", table(head, rows))
 }
+
+/// What the last columns of the audit say, and what they do not.
+const COPIES: &str = "\
+resent: calls made again because nobody knows what the one before came to
+maybe double: copies beyond the first that a provider may have, since such a call may have made one
+double: of those, the copies that the provider itself named
+";
 
 /// An integration's limits, and how it goes at present.
 pub(super) fn limits(integration: &str, answer: &Value) -> String {
@@ -220,12 +231,15 @@ app a1, integration i1, to +15145550100
     fn a_ledger_is_a_table_with_a_verdict() {
         let pending = json!({"queued": 1, "sending": 0, "sent": 2, "unknown": 0});
         let integration = json!({"id": "i1", "accepted": 10, "delivered": 6, "failed": 1, "unconfirmed": 0,
-            "pending": pending, "resentAfterUnknown": 0});
+            "pending": pending, "resentAfterUnknown": 0, "possibleDuplicates": 0, "knownDuplicates": 0});
         let page = audit(&json!({"balanced": false, "apps": [{"id": "a1", "integrations": [integration]}]}));
         let lines: Vec<&str> = page.lines().collect();
         assert!(lines[0].starts_with("app  integration  accepted"), "{page}");
         assert!(lines[1].starts_with("a1   i1           10"), "{page}");
-        assert!(lines[2].starts_with("NOT BALANCED"), "{page}");
+        assert!(
+            page.contains("\ndouble: of those, the copies that the provider itself named\nNOT BALANCED"),
+            "{page}"
+        );
     }
 
     #[test]

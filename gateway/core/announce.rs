@@ -1,5 +1,7 @@
 //! From a fact to the jobs that tell customers about it, and what is remembered of how each was told.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -11,6 +13,9 @@ use super::{Core, DeadLetter};
 
 /// Attempts remembered per delivery, webhook and trigger; the last ones tell the most.
 const ATTEMPTS_MAX: usize = 32;
+
+/// The end of a delivery may be noticed so much later than it is due.
+const LATE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One attempt to tell a webhook of something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,9 +81,18 @@ pub struct Announced {
 impl Core {
     /// Adds to the batch one announcement per webhook that wants to know.
     pub(super) fn announce(&self, batch: &mut Batch, tenant: &Tenant, event: &Event) {
-        for webhook in tenant.webhooks.iter().filter(|webhook| (self.wants)(webhook, event)) {
+        for webhook in self.hearers(tenant, event) {
             batch.job(NewJob::announce(webhook, event, order_key(&event.what)));
         }
+    }
+
+    /// The webhooks that want to know.
+    pub(super) fn hearers<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        event: &'a Event,
+    ) -> impl Iterator<Item = &'a Webhook> {
+        tenant.webhooks.iter().filter(|webhook| (self.wants)(webhook, event))
     }
 
     /// Adds to the batch of an attempt's settlement what its delivery's timeline will show. An event that moved no
@@ -102,8 +116,19 @@ impl Core {
         told.attempts.push(attempt);
         let too_many = told.attempts.len().saturating_sub(ATTEMPTS_MAX);
         told.attempts.drain(..too_many);
-        let expires = self.clock.now() + self.policy.keep_deliveries;
+        let expires = self.clock.now() + self.told_kept(&event.what);
         batch.put(TOLD, id, &told, Expect::Anything, Some(expires));
+    }
+
+    /// How long it is remembered that a webhook was told: no shorter than its delivery can live from then on.
+    fn told_kept(&self, what: &What) -> Duration {
+        let kept = self.policy.keep_deliveries;
+        match what {
+            What::Delivery { told, destination, .. } if !told.is_final() => {
+                kept + self.policy.longest_wait(&destination.kind) + LATE
+            }
+            _ => kept,
+        }
     }
 
     async fn told(&self, event: &Event, id: &str) -> Result<Option<Told>, StoreError> {
@@ -118,15 +143,15 @@ impl Core {
         read.map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// How the webhooks there are were told of a delivery, oldest first.
+    /// How webhooks were told of a delivery, those that are gone since included, oldest first.
     pub async fn announced(
         &self,
         tenant: &Tenant,
         delivery: &Delivery,
     ) -> Result<Vec<Announced>, StoreError> {
         let mut of = Vec::new();
-        for webhook in &tenant.webhooks {
-            of.extend(STAGES.map(|stage| (&webhook.id, id_of(delivery.id.as_str(), &webhook.id, stage))));
+        for webhook in &delivery.hearers {
+            of.extend(STAGES.map(|stage| (webhook, id_of(delivery.id.as_str(), webhook, stage))));
         }
         let ids: Vec<String> = of.iter().map(|(_, id)| id.clone()).collect();
         let found = self.read_told(&tenant.app.id, &ids).await?;

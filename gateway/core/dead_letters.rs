@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{App, Event, Id, Job, NewJob, Tenant, Timestamp, Webhook, Work};
 use crate::store::{Batch, Cut, Expect, ListEntry, Record, Versioned};
 
-use super::{Core, CoreError, Tries};
+use super::{Core, CoreError, Once, Tries};
 
 /// Dead letters on one page, at most.
 pub const DEAD_LETTERS_PAGE: usize = 100;
@@ -188,44 +188,75 @@ impl Core {
     }
 
     /// Puts dead letters back to work, each once. How many were.
-    pub async fn replay(&self, tenant: &Tenant, ids: &[Id<DeadLetter>]) -> Result<usize, CoreError> {
+    pub async fn replay(
+        &self,
+        tenant: &Tenant,
+        ids: &[Id<DeadLetter>],
+        once: &Once<'_, usize>,
+    ) -> Result<usize, CoreError> {
         let ids: BTreeSet<String> = ids.iter().map(ToString::to_string).collect();
         let ids: Vec<String> = ids.into_iter().collect();
+        let app = &tenant.app.id;
+        let mut bites = ids.chunks(REPLAY_BITE).peekable();
         let mut replayed = 0;
-        for bite in ids.chunks(REPLAY_BITE) {
-            replayed += self.replay_bite(&tenant.app.id, bite).await?;
+        loop {
+            let bite = bites.next().unwrap_or_default();
+            let is_last = bites.peek().is_none();
+            replayed = self.replay_bite(app, bite, replayed, is_last.then_some(once)).await?;
+            if is_last {
+                return Ok(replayed);
+            }
         }
-        Ok(replayed)
     }
 
     /// Puts all that are meant back to work, of those given up before now: what fails again is not sent a third
     /// time. How many were.
-    pub async fn replay_all(&self, tenant: &Tenant, which: &DeadLetters) -> Result<usize, CoreError> {
+    pub async fn replay_all(
+        &self,
+        tenant: &Tenant,
+        which: &DeadLetters,
+        once: &Once<'_, usize>,
+    ) -> Result<usize, CoreError> {
         let now = self.clock.now();
         let to = Some(which.to.map_or(now, |to| to.min(now)));
         let mut which = DeadLetters { to, limit: REPLAY_BITE, ..which.clone() };
         let mut replayed = 0;
         loop {
             let page = self.dead_letters(tenant, &which).await?;
-            let ids: Vec<Id<DeadLetter>> = page.letters.into_iter().map(|letter| letter.id).collect();
-            replayed += self.replay(tenant, &ids).await?;
+            let ids: Vec<String> = page.letters.into_iter().map(|letter| letter.id.to_string()).collect();
+            let is_last = page.next.is_none();
+            let once = is_last.then_some(once);
+            replayed = self.replay_bite(&tenant.app.id, &ids, replayed, once).await?;
             which.after = page.next;
-            if which.after.is_none() {
+            if is_last {
                 return Ok(replayed);
             }
         }
     }
 
-    /// In one commit, so that a letter is either there or at work, whoever else replays it at the same time.
-    async fn replay_bite(&self, app: &Id<App>, ids: &[String]) -> Result<usize, CoreError> {
+    /// In one commit, so that a letter is either there or at work, whoever else replays it at the same time. How many
+    /// were in all; the last commit holds the caller's mark.
+    async fn replay_bite(
+        &self,
+        app: &Id<App>,
+        ids: &[String],
+        before: usize,
+        once: Option<&Once<'_, usize>>,
+    ) -> Result<usize, CoreError> {
         let mut tries = Tries::default();
         loop {
             let found = self.store.load_all::<DeadLetter>(app, ids).await?;
-            let mut batch = Batch::new(app);
+            let (mut batch, now) = (Batch::new(app), self.clock.now());
             for read in found.into_iter().flatten() {
-                resurrect(&mut batch, read, self.clock.now());
+                resurrect(&mut batch, read, now);
             }
-            let replayed = batch.jobs.len();
+            let replayed = before + batch.jobs.len();
+            if let Some(once) = once {
+                once.enter(&mut batch, now, &replayed);
+            }
+            if batch.is_empty() {
+                return Ok(replayed);
+            }
             let done = self.store.commit(batch).await.map_err(CoreError::from);
             if !tries.again(&done) {
                 return done.map(|()| replayed);
@@ -254,6 +285,8 @@ fn resurrect(batch: &mut Batch, read: Versioned<DeadLetter>, now: Timestamp) {
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
+
+    use serde_json::Value;
 
     use super::super::Policy;
     use super::*;
@@ -344,9 +377,11 @@ mod tests {
         // A letter of this very moment is not one of before.
         tokio::time::sleep(Duration::from_millis(2)).await;
         let tenant = tenant();
-        let (one, other) = tokio::join!(core.replay_all(&tenant, &which), core.replay_all(&tenant, &which));
+        let unmarked = Once { mark: None, status: 200, answer: |_| Value::Null };
+        let replay = || core.replay_all(&tenant, &which, &unmarked);
+        let (one, other) = tokio::join!(replay(), replay());
         assert_eq!(one.expect("a replay") + other.expect("a replay"), 300);
-        assert_eq!(core.replay_all(&tenant, &which).await.expect("a replay"), 0);
+        assert_eq!(replay().await.expect("a replay"), 0);
         let mut jobs = 0;
         for queue in core.store.queues() {
             let epoch = core.store.lease(queue).await.expect("a lease");

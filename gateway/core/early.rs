@@ -77,7 +77,8 @@ impl Core {
             };
             for early in waited {
                 delivery.reported(part, &early.status, scene.now);
-                told.extend(delivery.receipt(part, None, early.into_stage(), scene.reach(), scene.now));
+                let stage = scene.with_pause(early.into_stage());
+                told.extend(delivery.receipt(part, Some(id.clone()), stage, scene.reach(), scene.now));
             }
             let reference = Some(delivery.reference(part));
             let kept =
@@ -91,19 +92,20 @@ impl Core {
 
 impl Early {
     fn of(receipt: &Receipt) -> Early {
-        let (rank, error) = match &receipt.stage {
+        let (rank, failure) = match &receipt.stage {
             Stage::Accepted => (1, None),
             Stage::Delivered => (2, None),
             Stage::Read => (3, None),
-            Stage::Failed(error) => (0, Some(DeliveryError::from(error.clone()))),
+            Stage::Failed(error) => (0, Some(error.clone())),
         };
-        Early { status: receipt.status.clone(), rank, error }
+        let fate = failure.as_ref().map(|error| error.fate.clone());
+        Early { status: receipt.status.clone(), rank, error: failure.map(DeliveryError::from), fate }
     }
 
     fn into_stage(self) -> Stage {
         match (self.rank, self.error) {
             (_, Some(DeliveryError { code, message, underlying })) => Stage::Failed(ChannelError {
-                fate: Fate::Permanent,
+                fate: self.fate.unwrap_or(Fate::Permanent),
                 code,
                 detail: message,
                 provider_code: None,

@@ -4,8 +4,8 @@ use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Pers
 use tracing::info;
 
 use crate::model::{
-    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, Notified, Role,
-    Source, Tenant, Timestamp, User, What,
+    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, NewJob, Notified,
+    Role, Source, State, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
@@ -247,15 +247,22 @@ impl Core {
             return Ok(());
         };
         let delivery = &mut read.value;
-        if !delivery.reported(part, &receipt.status, scene.now) && delivery.told_final {
+        let provider_id = receipt.provider_id.clone();
+        let is_known = delivery.knows_of(part, provider_id.as_deref());
+        if !delivery.reported(part, &receipt.status, scene.now) && delivery.told_final && is_known {
             // Said before, and nothing can follow from it any more.
             return Ok(());
         }
-        let provider_id = receipt.provider_id.clone();
-        let told = delivery.receipt(part, provider_id, receipt.stage.clone(), scene.reach(), scene.now);
+        let is_worked = matches!(delivery.state, State::Queued | State::Sending { .. });
+        let stage = scene.with_pause(receipt.stage.clone());
+        let told = delivery.receipt(part, provider_id, stage, scene.reach(), scene.now);
         let lag = delivery.accepted_at().filter(|_| told.contains(&Notified::User));
         let mut batch = Batch::new(app);
-        self.moved(scene, read, told, &mut batch).await?;
+        let moved = self.moved(scene, read, told, &mut batch).await?;
+        if !is_worked && moved.state == State::Queued {
+            // As old as it is, it comes before what waits: its integration may have to slow down.
+            batch.job(NewJob::send(&moved, moved.created));
+        }
         self.store.commit(batch).await?;
         if let Some(accepted) = lag {
             self.metrics.receipt(scene.channel.capabilities().kind, scene.now.since(accepted));

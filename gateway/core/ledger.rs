@@ -37,8 +37,12 @@ pub struct Account {
     pub unconfirmed: i64,
     /// Without an end yet.
     pub pending: Pending,
-    /// Calls made after an unknown outcome: so many messages may be doubled, and no others.
+    /// Calls made after an unknown outcome, whatever they came to.
     pub resent_after_unknown: i64,
+    /// Copies beyond the first that providers may have, those they named included; there are no others.
+    pub possible_duplicates: i64,
+    /// Copies beyond the first that providers named.
+    pub known_duplicates: i64,
     /// Listed as pending, but ended or gone.
     pub strays: i64,
 }
@@ -103,7 +107,9 @@ impl Core {
     pub(super) fn save_delivery(&self, now: Timestamp, read: &mut Versioned<Delivery>, batch: &mut Batch) {
         self.book(now, &mut read.value, batch);
         let is_over = read.value.standing() != Standing::Pending;
-        let expires = is_over.then(|| now + self.policy.keep_deliveries);
+        // Counted from its first end: what is said of it later keeps it no longer.
+        let ended = is_over.then(|| *read.value.ended.get_or_insert(now));
+        let expires = ended.map(|ended| ended + self.policy.keep_deliveries);
         let expect = Expect::Version(read.version);
         batch.put(Delivery::KIND, read.value.id.as_str(), &read.value, expect, expires);
     }
@@ -203,6 +209,8 @@ fn account(id: &Id<Integration>, seen: (Pending, i64), tally: &Tally, at: usize,
         unconfirmed: total(Total::Unconfirmed),
         pending: if is_quiet { pending } else { pending.fitted(listed - strays) },
         resent_after_unknown: total(Total::ResentAfterUnknown),
+        possible_duplicates: total(Total::PossibleDuplicates),
+        known_duplicates: total(Total::KnownDuplicates),
         strays,
     }
 }

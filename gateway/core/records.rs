@@ -1,5 +1,6 @@
 //! How the core's documents are kept: kinds, ids, lists, and the small documents that only the core reads.
 
+use heliograph_connectors::channel::Fate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -137,6 +138,9 @@ pub(super) struct Early {
     pub(super) rank: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<DeliveryError>,
+    /// What may be done about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fate: Option<Fate>,
 }
 
 /// The kind of the marks that an event of a provider was seen.

@@ -10,7 +10,9 @@ use heliograph_connectors::channel::{
 };
 use url::Url;
 
-use crate::model::{Client, Delivery, DeliveryError, Id, Notified, Purpose, Tenant, Timestamp, User};
+use crate::model::{
+    Client, Delivery, DeliveryError, Id, Notified, Purpose, Slowdown, Tenant, Timestamp, User,
+};
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
 use super::limited::count_call;
@@ -42,6 +44,8 @@ pub enum Begin {
     },
     /// Nothing now: settle so.
     Settle(Settlement, Batch),
+    /// Nothing before the provider's limit allows it again, which a receipt told of: commit this.
+    Slow(Slowdown, Batch),
 }
 
 /// What a call's result leads to.
@@ -68,18 +72,19 @@ pub enum Conclusion {
 
 impl Core {
     /// Prepares the next call of a delivery and marks it in the store. `hook_url` is where the integration's
-    /// hooks arrive.
+    /// hooks arrive, `limited` why it had to wait, which its timeline then tells.
     pub async fn begin(
         &self,
         route: Route<'_>,
         id: &Id<Delivery>,
         attempt: u32,
         hook_url: &Url,
+        limited: Option<String>,
     ) -> Result<Begin, CoreError> {
         let mut tries = Tries::default();
         loop {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_begin(scene, id, attempt, hook_url).await;
+            let result = self.try_begin(scene, id, attempt, hook_url, limited.clone()).await;
             if !tries.again(&result) {
                 return result;
             }
@@ -92,6 +97,7 @@ impl Core {
         id: &Id<Delivery>,
         attempt: u32,
         hook_url: &Url,
+        limited: Option<String>,
     ) -> Result<Begin, CoreError> {
         let app = &scene.tenant.app.id;
         let mut batch = Batch::new(app);
@@ -102,6 +108,12 @@ impl Core {
             Some(Hold::Settle(settlement)) => return Ok(Begin::Settle(settlement, batch)),
             Some(Hold::Ask(part, attempt)) => return Ok(Begin::Ask { part, attempt }),
             None => {}
+        }
+        if scene.now <= read.value.expires
+            && let Some(slowdown) = read.value.slowdown.take()
+        {
+            self.save_delivery(scene.now, &mut read, &mut batch);
+            return Ok(Begin::Slow(slowdown, batch));
         }
         let delivery = &mut read.value;
         let mut parts = match self.pieces(scene, delivery).await? {
@@ -116,6 +128,9 @@ impl Core {
         let Some(part) = delivery.next_part() else {
             return Ok(Begin::Settle(Settlement::Done, batch));
         };
+        if limited.is_some() {
+            delivery.note(scene.now, "limited", limited);
+        }
         delivery.sending(parts.len(), scene.now);
         count_call(scene.integration, scene.now, &mut batch);
         let message = self.outbound(scene, delivery, part, parts.swap_remove(part), hook_url).await?;
@@ -214,7 +229,7 @@ impl Core {
         };
         match result {
             Ok(accepted) => self.conclude_accepted(scene, read, part, accepted, batch).await,
-            Err(failure) => self.conclude_failure(scene, read, attempt, failure, batch).await,
+            Err(failure) => self.conclude_failure(scene, read, part, attempt, failure, batch).await,
         }
     }
 
@@ -222,6 +237,7 @@ impl Core {
         &self,
         scene: Scene<'_>,
         mut read: Versioned<Delivery>,
+        part: usize,
         attempt: u32,
         failure: &ChannelError,
         mut batch: Batch,
@@ -229,6 +245,10 @@ impl Core {
         let delivery = &mut read.value;
         // A receipt was faster than this answer and already told how it went.
         if !delivery.state.is_open() {
+            let had_effect = failure.fate == Fate::Transient { maybe_sent: true };
+            if !had_effect && delivery.made_no_copy(part) {
+                self.save_delivery(scene.now, &mut read, &mut batch);
+            }
             return Ok(Conclusion::Settle(Settlement::Done, batch));
         }
         match &failure.fate {
@@ -291,7 +311,7 @@ impl Core {
             return Ok(None);
         }
         let told = read.value.failed(error(Code::UncategorizedError, "the integration is not active"), now);
-        self.tell(tenant, now, &read.value, None, told, &mut batch);
+        self.tell(tenant, now, &mut read.value, None, told, &mut batch);
         self.save_delivery(now, &mut read, &mut batch);
         Ok(Some(batch))
     }

@@ -2,7 +2,7 @@
 //!
 //! Answers to sends and receipts from providers both end here, so their order does not matter.
 
-use heliograph_connectors::channel::{Body, Channel, Content, Person, Reach};
+use heliograph_connectors::channel::{Body, Channel, Content, Fate, Person, Reach, Stage};
 use serde_json::Value;
 
 use crate::model::{
@@ -39,33 +39,43 @@ impl<'a> Scene<'a> {
             None => self.channel.capabilities().reach,
         }
     }
+
+    /// A stage as it is; one that was not reached because of a limit says for how long that holds.
+    pub(super) fn with_pause(&self, mut stage: Stage) -> Stage {
+        if let Stage::Failed(error) = &mut stage
+            && let Fate::Throttled { retry_after: pause @ None, .. } = &mut error.fate
+        {
+            *pause = Some(self.channel.capabilities().rate.pause);
+        }
+        stage
+    }
 }
 
 impl Core {
-    /// Writes a delivery that moved, with everything that follows from the move.
+    /// Writes a delivery that moved, with everything that follows from the move. How it was written.
     pub(super) async fn moved(
         &self,
         scene: Scene<'_>,
         mut read: Versioned<Delivery>,
         mut told: Vec<Notified>,
         batch: &mut Batch,
-    ) -> Result<(), CoreError> {
+    ) -> Result<Delivery, CoreError> {
         told.extend(self.keep_provider_ids(scene, &mut read.value, batch).await?);
         if !told.is_empty() {
             match read.value.purpose.clone() {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
                 Purpose::Notification { author, .. } => {
                     let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
-                    self.tell(scene.tenant, scene.now, &read.value, known.as_ref(), told, batch);
+                    self.tell(scene.tenant, scene.now, &mut read.value, known.as_ref(), told, batch);
                 }
                 Purpose::Message { .. } => {
                     let user = self.recipient_of_message(scene, &read.value, batch).await?;
-                    self.tell(scene.tenant, scene.now, &read.value, user.as_ref(), told, batch);
+                    self.tell(scene.tenant, scene.now, &mut read.value, user.as_ref(), told, batch);
                 }
             }
         }
         self.save_delivery(scene.now, &mut read, batch);
-        Ok(())
+        Ok(read.value)
     }
 
     /// Announces how a delivery moved.
@@ -73,7 +83,7 @@ impl Core {
         &self,
         tenant: &Tenant,
         now: Timestamp,
-        delivery: &Delivery,
+        delivery: &mut Delivery,
         user: Option<&User>,
         told: Vec<Notified>,
         batch: &mut Batch,
@@ -95,7 +105,13 @@ impl Core {
                 user: user.cloned(),
                 conversation: delivery.conversation.clone(),
             };
-            self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what));
+            let event = Event::new(&tenant.app.id, now, what);
+            self.announce(batch, tenant, &event);
+            for webhook in self.hearers(tenant, &event) {
+                if !delivery.hearers.contains(&webhook.id) {
+                    delivery.hearers.push(webhook.id.clone());
+                }
+            }
         }
     }
 

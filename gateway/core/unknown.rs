@@ -15,7 +15,7 @@ use super::ledger::UNKNOWN;
 use super::records::messages_of;
 use super::send::{LOOK_AGAIN, error};
 use super::settle::Scene;
-use super::{Conclusion, Core, CoreError, Route, Thing, Tries};
+use super::{Conclusion, Core, CoreError, Once, Route, Thing, Tries};
 
 /// Messages that were sent so long before an attempt may be mistaken for it.
 const APART: Duration = Duration::from_secs(10);
@@ -224,8 +224,8 @@ impl Core {
     ) -> Result<Conclusion, CoreError> {
         read.value.aliases.clone_from(&accepted.aliases);
         let told = read.value.accepted(part, accepted.provider_id.clone(), scene.reach(), scene.now);
-        let more = read.value.state.is_open() && read.value.next_part().is_some();
-        self.moved(scene, read, told, &mut batch).await?;
+        let moved = self.moved(scene, read, told, &mut batch).await?;
+        let more = moved.state.is_open() && moved.next_part().is_some();
         Ok(if more { Conclusion::NextPart(batch) } else { Conclusion::Settle(Settlement::Done, batch) })
     }
 
@@ -252,17 +252,19 @@ impl Core {
         Ok(found.into_iter().flatten().map(|read| read.value).filter(still).collect())
     }
 
-    /// Does with a send of unknown outcome what a person decided. A receipt that came first wins.
+    /// Does with a send of unknown outcome what a person decided. A receipt that came first wins. The app, and the
+    /// delivery as it is then.
     pub async fn decide(
         &self,
         route: Route<'_>,
         id: &Id<Delivery>,
         decision: Decision,
-    ) -> Result<Delivery, CoreError> {
+        once: &Once<'_, (Id<App>, Delivery)>,
+    ) -> Result<(Id<App>, Delivery), CoreError> {
         let mut tries = Tries::default();
         loop {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_decide(scene, id, decision).await;
+            let result = self.try_decide(scene, id, decision, once).await;
             if !tries.again(&result) {
                 return result;
             }
@@ -274,7 +276,8 @@ impl Core {
         scene: Scene<'_>,
         id: &Id<Delivery>,
         decision: Decision,
-    ) -> Result<Delivery, CoreError> {
+        once: &Once<'_, (Id<App>, Delivery)>,
+    ) -> Result<(Id<App>, Delivery), CoreError> {
         let app = &scene.tenant.app.id;
         let found = self.store.load::<Delivery>(app, id.as_str()).await?;
         let Some(mut read) = found else { return Err(CoreError::NotFound(Thing::Delivery)) };
@@ -301,8 +304,10 @@ impl Core {
                 shown
             }
         };
+        let done = (app.clone(), shown);
+        once.enter(&mut batch, scene.now, &done);
         self.store.commit(batch).await?;
-        Ok(shown)
+        Ok(done)
     }
 
     /// The integration a delivery goes through.

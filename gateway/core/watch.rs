@@ -47,6 +47,12 @@ impl Policy {
         FIRST_LOOK.min(self.receipt_check).min(self.receipt_deadline(channel))
     }
 
+    /// How long after its acceptance a delivery may end at the latest: by then its receipt's deadline is over, also
+    /// when it had to be sent again.
+    pub(super) fn longest_wait(&self, channel: &str) -> Duration {
+        self.expires_after + self.receipt_deadline(channel)
+    }
+
     /// After how long without a receipt a delivery is unconfirmed.
     fn receipt_deadline(&self, channel: &str) -> Duration {
         self.receipt_deadlines.get(channel).copied().unwrap_or(RECEIPT_DEADLINE)

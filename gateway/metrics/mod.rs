@@ -10,6 +10,7 @@ use std::time::Duration;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -46,6 +47,8 @@ pub struct Metrics {
     commit_time: Histogram,
     store_errors: Counters<1>,
     messages: Counters<2>,
+    spooled_hooks: Gauge,
+    spooled_bytes: Gauge,
     levels: Arc<Levels>,
 }
 
@@ -93,6 +96,8 @@ impl Default for Metrics {
             commit_time: quick(),
             store_errors: Family::default(),
             messages: Family::default(),
+            spooled_hooks: Gauge::default(),
+            spooled_bytes: Gauge::default(),
             levels: Arc::default(),
         };
         metrics.register();
@@ -123,6 +128,10 @@ impl Metrics {
         registry.register_with_unit("store_commit", help, Unit::Seconds, self.commit_time.clone());
         let help = "Messages by what became of them";
         registry.register("messages", help, self.messages.clone());
+        let help = "Hooks on disk that the store was not told yet";
+        registry.register("spooled_hooks", help, self.spooled_hooks.clone());
+        let help = "Their size on disk";
+        registry.register_with_unit("spooled", help, Unit::Bytes, self.spooled_bytes.clone());
         registry.register_collector(Box::new(self.levels.clone()));
         registry.register("store_errors", "Calls that the store could not answer", self.store_errors.clone());
     }
@@ -189,6 +198,12 @@ impl Metrics {
     pub fn messages(&self, integration: &str, became: &str, count: u64) {
         let labels = [("integration", integration.to_owned()), ("became", became.to_owned())];
         self.messages.get_or_create(&labels).inc_by(count);
+    }
+
+    /// So many hooks, of so many bytes, wait on disk for the store.
+    pub fn spooled(&self, (hooks, bytes): (u64, u64)) {
+        self.spooled_hooks.set(hooks.cast_signed());
+        self.spooled_bytes.set(bytes.cast_signed());
     }
 
     /// What was just looked at.

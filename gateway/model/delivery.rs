@@ -3,16 +3,20 @@
 //! All rules about order, repetition and finality are here: a receipt told twice, late or out of order changes
 //! nothing twice and nothing backwards, and at most one final event leaves.
 
+mod copies;
 mod ledger;
 mod moves;
+mod returned;
 
 use heliograph_connectors::channel::{Body, ChannelError, Code};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use copies::Part;
 pub use ledger::{Booked, Standing, Total};
+pub use returned::Slowdown;
 
-use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User};
+use super::{Author, Client, Conversation, Id, Integration, Message, Priority, Timestamp, User, Webhook};
 
 /// Moments kept per delivery; a provider that repeats itself must not grow a record without end.
 const TIMELINE_MAX: usize = 64;
@@ -48,15 +52,24 @@ pub struct Delivery {
     /// Calls made to the provider.
     #[serde(default)]
     pub attempts: u32,
-    /// Calls made after an unknown outcome: each may have doubled the message.
+    /// Calls made after an unknown outcome. Whether they doubled anything is told by [`Part`].
     #[serde(default)]
     pub resends: u32,
     /// When the open attempt began, or the first of those whose outcome nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Timestamp>,
+    /// The piece it was made for.
+    #[serde(default)]
+    pub calling: usize,
     /// How often the provider was asked what became of them.
     #[serde(default)]
     pub asked: u32,
+    /// The provider's ids of messages that it took, and then did not send because of a limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<String>,
+    /// What the last of them asks for, until that is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowdown: Option<Slowdown>,
     /// When the provider had all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
@@ -69,6 +82,12 @@ pub struct Delivery {
     /// Whether customers heard the end.
     #[serde(default)]
     pub told_final: bool,
+    /// The webhooks that were to be told of it; there are as many as its app ever had meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hearers: Vec<Id<Webhook>>,
+    /// When it ended first: from then on it is kept for as long as the operator says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
     /// The person, once matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Id<User>>,
@@ -160,17 +179,6 @@ impl State {
     pub fn is_open(&self) -> bool {
         matches!(self, State::Queued | State::Sending { .. } | State::Unknown { .. })
     }
-}
-
-/// One piece of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Part {
-    /// The provider's id of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider_id: Option<String>,
-    /// 0 not accepted, 1 accepted, 2 delivered, 3 read: it only rises.
-    pub rank: u8,
 }
 
 /// Why a delivery failed, as customers hear it.
@@ -265,11 +273,16 @@ impl Delivery {
             attempts: 0,
             resends: 0,
             began: None,
+            calling: 0,
             asked: 0,
+            returned: Vec::new(),
+            slowdown: None,
             sent_at: None,
             booked: Booked::default(),
             told_channel: false,
             told_final: false,
+            hearers: Vec::new(),
+            ended: None,
             user: None,
             aliases: Vec::new(),
             conversation: None,
@@ -290,9 +303,12 @@ impl Delivery {
         }
     }
 
-    /// The first piece the provider does not have yet.
+    /// The piece to be settled next: the one of the open call, else the first the provider does not have yet.
     pub fn next_part(&self) -> Option<usize> {
-        (0..self.total).find(|part| self.parts.get(*part).is_none_or(|part| part.rank == 0))
+        let is_missing = |part: &usize| self.parts.get(*part).is_none_or(|part| part.rank == 0);
+        let is_called = matches!(self.state, State::Sending { .. } | State::Unknown { .. });
+        let called = (is_called && self.calling < self.total).then_some(self.calling).filter(is_missing);
+        called.or_else(|| (0..self.total).find(is_missing))
     }
 
     /// Keeps the provider's own word about a piece. False when it said the same before.

@@ -17,7 +17,7 @@ pub use app::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Conversation, ConversationKind, Participant};
 pub use delivery::{
-    Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Standing, State, Total,
+    Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Slowdown, Standing, State, Total,
 };
 pub use event::{DeliverySubject, Event, EventDestination, LinkOutcome, What};
 pub use id::Id;

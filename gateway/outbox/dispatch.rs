@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
 use crate::metrics::AttemptOutcome;
-use crate::model::{Delivery, Id, Job, Work};
+use crate::model::{Delivery, Id, Job, Slowdown, Timestamp, Work};
 use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
 
@@ -17,6 +17,9 @@ use super::{Claim, Outbox, STORE_PAUSE};
 
 /// While a piece waits for its permit it looks so often whether the pace was changed.
 const HELD_LOOK: Duration = Duration::from_millis(500);
+
+/// A shorter wait is not looked into.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// How long a send rests whose integration is not there: it may come back with the next configuration.
 const NO_INTEGRATION_PAUSE: Duration = Duration::from_secs(60);
@@ -43,9 +46,12 @@ impl Outbox {
             return seen;
         }
         let route = Route { tenant, integration, channel: &**channel };
+        let mut waits_since = Some(claim.job.due);
         loop {
-            match self.send_piece(claim, route, delivery, &mut seen).await {
-                Ok(Progress::NextPiece) => {}
+            let limited = waits_since.take().and_then(|since| self.limited(claim, since));
+            match self.send_piece(claim, route, delivery, limited, &mut seen).await {
+                Ok(Progress::NextPiece) => waits_since = self.permit(claim).await,
+                Ok(Progress::Again) => {}
                 Ok(Progress::Settled) => return seen,
                 // Nothing was sent, or what was sent is marked: beginning again is safe.
                 Err(CoreError::Store(StoreError::Unavailable(error))) if !self.stop.is_cancelled() => {
@@ -88,6 +94,7 @@ impl Outbox {
         claim: Claim<'_>,
         route: Route<'_>,
         delivery: &Id<Delivery>,
+        limited: Option<String>,
         seen: &mut Seen,
     ) -> Result<Progress, CoreError> {
         // The place at the provider comes first: what waits for one is not marked, so a crash leaves it no doubt.
@@ -97,21 +104,21 @@ impl Outbox {
             None => None,
         };
         let hook_url = self.channels.hook_url(route.integration);
-        let (part, message) = match self.core.begin(route, delivery, claim.job.attempt, &hook_url).await? {
-            Begin::Settle(settlement, batch) => match self.settle(claim, settlement, batch).await {
-                Ok(()) => return Ok(Progress::Settled),
-                // Something moved meanwhile: look again.
-                Err(StoreError::Conflict(_)) => return Ok(Progress::NextPiece),
-                Err(error) => return Err(error.into()),
-            },
-            Begin::Ask { part, attempt } => {
-                let began = self.began.elapsed();
-                let verdict = route.channel.reconcile(&attempt, self.media.providers()).await;
-                drop(open);
-                return self.asked(claim, route, delivery, part, began, &verdict).await;
-            }
-            Begin::Call { part, message } => (part, message),
-        };
+        let (part, message) =
+            match self.core.begin(route, delivery, claim.job.attempt, &hook_url, limited).await? {
+                Begin::Settle(settlement, batch) => return self.settled(claim, settlement, batch).await,
+                Begin::Slow(slowdown, batch) => {
+                    let settlement = self.slow_down(claim, &slowdown);
+                    return self.settled(claim, settlement, batch).await;
+                }
+                Begin::Ask { part, attempt } => {
+                    let began = self.began.elapsed();
+                    let verdict = route.channel.reconcile(&attempt, self.media.providers()).await;
+                    drop(open);
+                    return self.asked(claim, route, delivery, part, began, &verdict).await;
+                }
+                Begin::Call { part, message } => (part, message),
+            };
         let pace = pace.as_ref().map(|(pace, _)| &**pace);
         let (began, result) = self.call(claim, route, pace, &message).await;
         drop(open);
@@ -123,6 +130,39 @@ impl Outbox {
             }
         }
         self.concluded(claim, route, delivery, part, began, &result).await
+    }
+
+    /// Settles a claim for which nothing is to be done now.
+    async fn settled(
+        &self,
+        claim: Claim<'_>,
+        settlement: Settlement,
+        batch: Batch,
+    ) -> Result<Progress, CoreError> {
+        match self.settle(claim, settlement, batch).await {
+            Ok(()) => Ok(Progress::Settled),
+            // Something moved meanwhile: look again.
+            Err(StoreError::Conflict(_)) => Ok(Progress::Again),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Holds back what a receipt said was too much. How the claim of its message is settled.
+    fn slow_down(&self, claim: Claim<'_>, slowdown: &Slowdown) -> Settlement {
+        let Slowdown { scope, until, began } = *slowdown;
+        let now = self.moment();
+        let later = Settlement::Again(Retry::later(claim.job, until));
+        let pause = until.since(now.at);
+        match scope {
+            Scope::Destination => self.refused_person(claim, Some(pause), later),
+            Scope::Integration => {
+                if let Some((pace, _)) = self.pace(&claim.job.group) {
+                    let began = now.ticks.saturating_sub(now.at.since(began));
+                    pace.throttled(began, pause, now);
+                }
+                later
+            }
+        }
     }
 
     async fn call(
@@ -171,7 +211,7 @@ impl Outbox {
         let conclusion = self.core.reconciled(route, delivery, part, claim.job.attempt, verdict).await?;
         match self.follow(claim, conclusion).await {
             // Something moved meanwhile: look again.
-            Err(CoreError::Store(StoreError::Conflict(_))) => Ok(Progress::NextPiece),
+            Err(CoreError::Store(StoreError::Conflict(_))) => Ok(Progress::Again),
             followed => followed,
         }
     }
@@ -225,11 +265,10 @@ impl Outbox {
         match conclusion {
             Conclusion::Again(batch) => {
                 self.store.commit(batch).await?;
-                return Ok(Progress::NextPiece);
+                return Ok(Progress::Again);
             }
             Conclusion::NextPart(batch) => {
                 self.store.commit(batch).await?;
-                self.permit(claim).await;
                 return Ok(Progress::NextPiece);
             }
             Conclusion::Settle(settlement, batch) => self.settle(claim, settlement, batch).await?,
@@ -257,20 +296,29 @@ impl Outbox {
         Settlement::Again(Retry::later(claim.job, now.at + wait))
     }
 
-    /// Waits for a permit. The claim came with one, which the first piece used; each further piece is a message to
-    /// the provider like any other.
-    async fn permit(&self, claim: Claim<'_>) {
+    /// Waits for a permit, from when on is answered. The claim came with one, which the first piece used; each further
+    /// piece is a message to the provider like any other.
+    async fn permit(&self, claim: Claim<'_>) -> Option<Timestamp> {
+        let since = self.core.now();
         let integration = Job::integration(&claim.job.group);
         while let Some((pace, app)) = self.pace(&claim.job.group) {
             let now = self.moment();
             let wait = match pace.take_more(app.as_deref(), integration, claim.job.destination(), now) {
-                Ok(()) => return,
+                Ok(()) => return Some(since),
                 Err(Held::Until(until)) => until.since(now.at),
                 Err(Held::For(wait) | Held::Person(wait)) => wait,
-                Err(Held::Full) => return,
+                Err(Held::Full) => return Some(since),
             };
             tokio::time::sleep(wait.min(HELD_LOOK)).await;
         }
+        None
+    }
+
+    /// Why a send that was due since then leaves only now, where that is long enough ago to be told.
+    fn limited(&self, claim: Claim<'_>, since: Timestamp) -> Option<String> {
+        let now = self.core.now();
+        let (pace, _) = self.pace(&claim.job.group).filter(|_| now.since(since) >= WORTH_TELLING)?;
+        pace.held_since(since, now)
     }
 
     /// The integration was taken out of the configuration: wait for it, until the message is too old.
@@ -315,8 +363,10 @@ fn shown_by(result: &Result<Accepted, ChannelError>) -> Seen {
 
 /// How far a send came.
 enum Progress {
-    /// There is another piece, or reason to look again.
+    /// There is another piece, which needs a permit.
     NextPiece,
+    /// There is reason to look again.
+    Again,
     /// The claim is settled.
     Settled,
 }

@@ -7,6 +7,7 @@ mod day;
 mod dispatch;
 mod fair;
 mod fetch;
+mod holds;
 mod levels;
 mod limiter;
 mod pace;
@@ -34,8 +35,8 @@ use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 use pace::{AppPace, Moment, Pace, quantity_of_app};
 
 pub use breaker::BreakerState;
-pub use pace::PaceNow;
 pub use receivers::WebhookNow;
+pub use report::PaceNow;
 
 use receivers::Receivers;
 

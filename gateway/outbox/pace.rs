@@ -11,11 +11,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::model::{App, Id, Integration, Limits, Priority, Timestamp};
 
 use super::adapt::Adapted;
-use super::breaker::{BreakerPolicy, BreakerState, Closed, Gate, Pass, number};
+use super::breaker::{BreakerPolicy, Closed, Gate, Pass, number};
 use super::day::Day;
 use super::fair::Shares;
+use super::holds::{Holds, Why};
 use super::limiter::{Limiter, Quantity};
 use super::pair::Pairs;
+use super::report::PaceNow;
 
 /// When a provider counts as down, and how it is found to be back.
 const BREAKER: BreakerPolicy = BreakerPolicy {
@@ -94,31 +96,7 @@ struct Flow {
     per_day: Option<u64>,
     day: Day,
     waits: u64,
-}
-
-/// How an integration's pace stands, for `now` at the admin socket and for metrics.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PaceNow {
-    /// Whose.
-    pub app: Id<App>,
-    /// Which.
-    pub integration: Id<Integration>,
-    /// Messages a second that are set, and how many of them it goes at now.
-    pub per_second: f64,
-    /// Messages a second now: less than set after the provider asked to slow down.
-    pub rate: f64,
-    /// Messages that could leave at once.
-    pub left: u32,
-    /// The provider's word, or the day's limit, holds it back until then; long ago when nothing does.
-    pub parked_until: Timestamp,
-    /// Whether an operator holds it back.
-    pub paused: bool,
-    /// Whether its provider works.
-    pub breaker: BreakerState,
-    /// Messages that may still leave today, where the day has a limit.
-    pub left_today: Option<u64>,
-    /// How often nothing could leave when it was looked at, since the process began.
-    pub waits: u64,
+    holds: Holds,
 }
 
 impl Pace {
@@ -143,6 +121,7 @@ impl Pace {
                 per_day: integration.limits.per_day,
                 day: Day::default(),
                 waits: 0,
+                holds: Holds::default(),
             }),
         }
     }
@@ -172,12 +151,16 @@ impl Pace {
     /// Whether anything may leave at all now.
     pub(super) fn ready(&self, app: Option<&AppPace>, now: Moment) -> Result<(), Held> {
         let mut flow = self.flow();
-        let ready = flow.ready(now).and_then(|()| match app {
-            Some(app) => app.ready(now.ticks).map_err(Held::For),
+        let own = flow.ready(now).map_err(|held| (flow.why(now), held));
+        let ready = own.and_then(|()| match app {
+            Some(app) => app.ready(now.ticks).map_err(|wait| (Why::App, Held::For(wait))),
             None => Ok(()),
         });
-        flow.waits += u64::from(ready.is_err());
-        ready
+        ready.map_err(|(why, held)| {
+            flow.waits += 1;
+            flow.holds.note(why, now.at);
+            held
+        })
     }
 
     /// Takes the right to one call to this person: a permit of the integration, one of its app, one of the person's.
@@ -192,9 +175,12 @@ impl Pace {
         flow.ready(now)?;
         // A pass that is dropped again makes room for another. One person who can never be reached does not open the
         // breaker alone.
-        let pass = self.gate.begin(number(destination), now.at).map_err(|closed| match closed {
-            Closed::Until(until) => Held::Until(until),
-            Closed::Full => Held::Full,
+        let pass = self.gate.begin(number(destination), now.at).map_err(|closed| {
+            flow.holds.note(Why::Broken, now.at);
+            match closed {
+                Closed::Until(until) => Held::Until(until),
+                Closed::Full => Held::Full,
+            }
         })?;
         flow.take(app, integration, destination, now)?;
         Ok(pass)
@@ -209,8 +195,17 @@ impl Pace {
         now: Moment,
     ) -> Result<(), Held> {
         let mut flow = self.flow();
-        flow.allowed(now)?;
+        if let Err(held) = flow.allowed(now) {
+            let why = flow.why(now);
+            flow.holds.note(why, now.at);
+            return Err(held);
+        }
         flow.take(app, integration, destination, now)
+    }
+
+    /// What held the integration back since then, where that was long enough to be told.
+    pub(super) fn held_since(&self, since: Timestamp, now: Timestamp) -> Option<String> {
+        self.flow().holds.since(since, now)
     }
 
     /// The right to have one request open at the provider.
@@ -317,6 +312,17 @@ impl Flow {
         self.allowed(now)
     }
 
+    /// Why it is not ready.
+    fn why(&mut self, now: Moment) -> Why {
+        if self.paused {
+            return Why::Paused;
+        }
+        if self.parked_until > now.at {
+            return Why::Asked;
+        }
+        if self.day_ready(now.at).is_err() { Why::Day } else { Why::Rate }
+    }
+
     /// Whether another call may be made, be it for the rest of a message that began before an operator's pause.
     fn allowed(&mut self, now: Moment) -> Result<(), Held> {
         if self.parked_until > now.at {
@@ -344,7 +350,10 @@ impl Flow {
     ) -> Result<(), Held> {
         let mut line = app.map(AppPace::line);
         if let Some(line) = &mut line {
-            line.turn(integration, now.ticks).map_err(Held::For)?;
+            line.turn(integration, now.ticks).map_err(|wait| {
+                self.holds.note(Why::App, now.at);
+                Held::For(wait)
+            })?;
         }
         self.pairs.take(destination, now.ticks).map_err(Held::Person)?;
         self.limiter.take(now.ticks).map_err(Held::For)?;

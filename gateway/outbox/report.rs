@@ -1,4 +1,5 @@
-//! Writes into the store how the paces stand that something holds back: there the admin socket reads it.
+//! How paces stand, as others are told: what something holds back is written into the store, where the admin socket
+//! reads it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,15 +8,41 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::core::{PaceReport, REPORT_LASTS};
-use crate::model::{Id, Integration, Timestamp};
+use crate::model::{App, Id, Integration, Timestamp};
 
-use super::{Outbox, PaceNow};
+use super::Outbox;
+use super::breaker::BreakerState;
 
 /// How often paces are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What was written, and when.
 type Written = HashMap<Id<Integration>, (PaceReport, Timestamp)>;
+
+/// How an integration's pace stands, for `now` at the admin socket and for metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaceNow {
+    /// Whose.
+    pub app: Id<App>,
+    /// Which.
+    pub integration: Id<Integration>,
+    /// Messages a second that are set, and how many of them it goes at now.
+    pub per_second: f64,
+    /// Messages a second now: less than set after the provider asked to slow down.
+    pub rate: f64,
+    /// Messages that could leave at once.
+    pub left: u32,
+    /// The provider's word, or the day's limit, holds it back until then; long ago when nothing does.
+    pub parked_until: Timestamp,
+    /// Whether an operator holds it back.
+    pub paused: bool,
+    /// Whether its provider works.
+    pub breaker: BreakerState,
+    /// Messages that may still leave today, where the day has a limit.
+    pub left_today: Option<u64>,
+    /// How often nothing could leave when it was looked at, since the process began.
+    pub waits: u64,
+}
 
 impl Outbox {
     /// Follows the paces until the outbox is stopped.

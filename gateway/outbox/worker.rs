@@ -27,8 +27,11 @@ const PACED_IN_PROGRESS_MAX: usize = 256;
 /// time.
 const SPREAD_IN_PROGRESS_MAX: usize = 96;
 
-/// Groups looked at per round.
+/// Groups looked at per round, besides those that are known to be held back.
 const GROUPS_MAX: usize = 512;
+
+/// When so many units are held back, they are stepped over until their time comes.
+const HELD_MANY: usize = GROUPS_MAX / 2;
 
 /// Jobs are claimed ahead of a limiter's permission for about this long, so that claiming does not set the pace.
 const AHEAD: Duration = Duration::from_millis(250);
@@ -61,6 +64,8 @@ struct Worker {
     crowded: Option<usize>,
     /// Integrations whose provider is being tried again: each answer may let more go.
     probing: HashSet<String>,
+    /// Units that are held back, and for how long by the outbox's clock. They must not hide those behind them.
+    held: HashMap<String, Duration>,
 }
 
 /// What takes turns: an integration with all its priorities, or another group.
@@ -109,6 +114,7 @@ impl Outbox {
             full: HashMap::new(),
             crowded: None,
             probing: HashSet::new(),
+            held: HashMap::new(),
         };
         while !stop.is_cancelled() {
             // Listen before looking, so that work arriving in between is not slept over.
@@ -167,13 +173,28 @@ impl Worker {
         self.full.clear();
         self.crowded = None;
         self.probing.clear();
+        let ticks = self.outbox.began.elapsed();
+        self.held.retain(|_, until| *until > ticks);
+        let stepped_over = if self.held.len() < HELD_MANY { HashMap::new() } else { self.held.clone() };
+        pause = stepped_over.values().fold(pause, |pause, until| pause.min(*until - ticks));
         let mut units: Vec<Unit> = Vec::new();
-        for group in self.ahead.keys() {
+        for group in self.ahead.keys().filter(|group| !stepped_over.contains_key(unit_of(group))) {
             self.outbox.join(&mut units, group);
         }
-        for (group, due) in self.outbox.store.groups(self.queue, GROUPS_MAX).await? {
+        let (limit, held_before) = (GROUPS_MAX + Priority::ALL.len() * self.held.len(), self.held.len());
+        let groups = self.outbox.store.groups(self.queue, limit).await?;
+        let mut is_cut = groups.len() == limit && groups.last().is_some_and(|(_, due)| *due <= now);
+        let most = units.len() + GROUPS_MAX;
+        for (group, due) in groups {
             if due > now {
                 pause = pause.min(due.since(now));
+                break;
+            }
+            if stepped_over.contains_key(unit_of(&group)) {
+                continue;
+            }
+            if units.len() == most {
+                is_cut = true;
                 break;
             }
             self.outbox.join(&mut units, &group);
@@ -188,6 +209,10 @@ impl Worker {
                 Turn::Over => {}
                 Turn::After(wait) => pause = pause.min(wait),
             }
+        }
+        if is_cut && self.held.len() > held_before {
+            // The next look goes further by as many.
+            pause = Duration::ZERO;
         }
         Ok(pause.max(Duration::from_millis(1)))
     }
@@ -302,14 +327,17 @@ impl Worker {
 
     /// When a unit that is held back is to be looked at again.
     fn held(&mut self, unit: &Unit, held: Held) -> Turn {
-        match held {
-            Held::Until(until) => Turn::After(until.since(self.outbox.core.now()).min(HELD_LOOK)),
-            Held::For(wait) | Held::Person(wait) => Turn::After(wait.min(HELD_LOOK)),
+        let wait = match held {
+            Held::Until(until) => until.since(self.outbox.core.now()),
+            Held::For(wait) | Held::Person(wait) => wait,
             Held::Full => {
                 self.probing.insert(unit.name.clone());
-                Turn::Over
+                return Turn::Over;
             }
-        }
+        };
+        let wait = wait.min(HELD_LOOK);
+        self.held.insert(unit.name.clone(), self.outbox.began.elapsed() + wait);
+        Turn::After(wait)
     }
 
     /// A task came to its end, well or not. Whether that makes room enough to be worth a look at the store.

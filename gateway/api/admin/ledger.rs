@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::core::{Account, Decision};
-use crate::model::{Delivery, Id, KeyScope, State as DeliveryState, Tenant, Timestamp};
+use crate::model::{App, Delivery, Id, KeyScope, State as DeliveryState, Tenant, Timestamp};
 
 use super::super::auth::{authenticate, reach};
+use super::super::once::Marked;
 use super::super::problem::Problem;
 use super::super::receive::{ApiBody, Asked, Named};
 use super::super::{Api, route};
@@ -73,6 +74,8 @@ fn shown(id: &str, account: &Account) -> Value {
             "unknown": pending.unknown,
         },
         "resentAfterUnknown": account.resent_after_unknown,
+        "possibleDuplicates": account.possible_duplicates,
+        "knownDuplicates": account.known_duplicates,
     })
 }
 
@@ -164,6 +167,7 @@ async fn decide(
     headers: HeaderMap,
     Asked(query): Asked<AppQuery>,
     Named(path): Named<NotificationPath>,
+    marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<Json<Value>, Problem> {
     let tenant = app_of(&api, &headers, query.app.as_deref())?;
@@ -177,6 +181,11 @@ async fn decide(
     let integration = api.core.integration_of(&tenant, &path.notification).await?;
     let channel = api.live(integration)?;
     let way = route(&tenant, integration, &*channel);
-    let delivery = api.core.decide(way, &Id::new(path.notification), decision).await?;
-    Ok(Json(json!({ "notification": story(&tenant, &delivery) })))
+    let once = marked.once(StatusCode::OK, decided);
+    let done = api.core.decide(way, &Id::new(path.notification), decision, &once).await?;
+    Ok(Json(decided(&done)))
+}
+
+fn decided((app, delivery): &(Id<App>, Delivery)) -> Value {
+    json!({ "notification": story(app, delivery) })
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::{Id, Integration};
+use super::copies::Copies;
 use super::{Delivery, State};
 
 /// Where a delivery stands in the ledger.
@@ -35,6 +36,10 @@ pub enum Total {
     Unconfirmed,
     /// Calls made after an unknown outcome.
     ResentAfterUnknown,
+    /// Copies beyond the first that the provider may have.
+    PossibleDuplicates,
+    /// Copies beyond the first that the provider named.
+    KnownDuplicates,
 }
 
 impl Total {
@@ -59,6 +64,8 @@ impl Total {
             Total::Failed => "failed",
             Total::Unconfirmed => "unconfirmed",
             Total::ResentAfterUnknown => "resentAfterUnknown",
+            Total::PossibleDuplicates => "possibleDuplicates",
+            Total::KnownDuplicates => "knownDuplicates",
         }
     }
 }
@@ -76,6 +83,12 @@ pub struct Booked {
     /// How many of its resends were counted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resends: u32,
+    /// How many copies beyond the first were counted as possible.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub possible: u32,
+    /// How many as known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub known: u32,
 }
 
 impl Delivery {
@@ -104,8 +117,17 @@ impl Delivery {
         if resends > 0 {
             changes.push((Total::ResentAfterUnknown, i64::from(resends)));
         }
+        let Copies { possible, known } = self.copies();
+        for (total, was, is) in [
+            (Total::PossibleDuplicates, self.booked.possible, possible),
+            (Total::KnownDuplicates, self.booked.known, known),
+        ] {
+            if was != is {
+                changes.push((total, i64::from(is) - i64::from(was)));
+            }
+        }
         let unknown = matches!(self.state, State::Unknown { .. });
-        self.booked = Booked { standing: Some(standing), unknown, resends: self.resends };
+        self.booked = Booked { standing: Some(standing), unknown, resends: self.resends, possible, known };
         changes
     }
 }

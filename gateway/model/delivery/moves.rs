@@ -20,9 +20,12 @@ impl Delivery {
         }
         self.asked = 0;
         self.total = total;
+        self.calling = self.next_part().unwrap_or(0);
         self.attempts += 1;
         self.state = State::Sending { since: now };
-        let waited = self.timeline.last().map_or(Duration::ZERO, |last| now.since(last.at));
+        // Why it waited may stand there already, written at this moment.
+        let last = self.timeline.iter().rev().find(|moment| moment.at != now || moment.what != "limited");
+        let waited = last.map_or(Duration::ZERO, |last| now.since(last.at));
         let mut detail = format!("attempt {}", self.attempts);
         if waited >= LONG_WAIT {
             detail += &format!(", after a wait of {:.1}s", waited.as_secs_f64());
@@ -39,6 +42,13 @@ impl Delivery {
         now: Timestamp,
     ) -> Vec<Notified> {
         self.note(now, "accepted", id.clone());
+        if self.was_returned(id.as_deref()) {
+            // That it was not sent was faster to be heard: the call is settled, and the piece waits for another.
+            if matches!(self.state, State::Sending { .. } | State::Unknown { .. }) {
+                self.state = State::Queued;
+            }
+            return Vec::new();
+        }
         self.reached(part, 1, id, reach, now)
     }
 
@@ -56,8 +66,14 @@ impl Delivery {
             return Vec::new();
         }
         self.total = self.total.max(1);
+        if self.was_returned(id.as_deref()) && !matches!(stage, Stage::Delivered | Stage::Read) {
+            return Vec::new();
+        }
         let rank = match stage {
             Stage::Failed(error) => {
+                if let Some(told) = self.took_back(part, id.as_deref(), &error, now) {
+                    return told;
+                }
                 // Only what the provider took can fail at the person: it took this, whoever said so first.
                 // Where acceptance is the end, the failure must be told instead of it.
                 let mut told = match reach {
@@ -89,6 +105,7 @@ impl Delivery {
     pub fn unknown(&mut self, detail: &str, now: Timestamp) {
         if matches!(self.state, State::Sending { .. }) {
             self.state = State::Unknown { since: now };
+            self.called().doubts += 1;
         }
         self.note(now, "unknown", Some(detail.to_owned()));
     }
@@ -108,6 +125,9 @@ impl Delivery {
         }
         self.state = State::Queued;
         self.resends += u32::from(doubtful == Doubt::Left);
+        if doubtful == Doubt::Settled {
+            self.called().doubts = 0;
+        }
         self.note(now, "requeued", Some(why.to_owned()));
     }
 
@@ -142,11 +162,14 @@ impl Delivery {
         if self.parts.len() <= part {
             self.parts.resize_with(part + 1, Part::default);
         }
+        let is_called = matches!(self.state, State::Sending { .. }) && part == self.calling;
         let piece = &mut self.parts[part];
-        piece.rank = piece.rank.max(rank);
-        if piece.provider_id.is_none() {
-            piece.provider_id = id;
+        if piece.rank == 0 && !is_called {
+            // No call is open that this could be about but one of those in doubt.
+            piece.cleared();
         }
+        piece.rank = piece.rank.max(rank);
+        piece.named(id);
     }
 
     /// Draws the conclusions from what the pieces reached: a message is as far as its last piece.

@@ -1,5 +1,7 @@
 //! Receipts in every order, repeated and missing: the story ends once and never goes back.
 
+mod returned;
+
 use super::*;
 use heliograph_connectors::channel::{ChannelError, Content, Reach, Stage};
 use proptest::prelude::*;
@@ -237,4 +239,50 @@ fn a_decision_to_send_again_counts_as_a_resend() {
     assert_eq!(d.resends, 1);
     let resent = |changes: Vec<(Total, i64)>| changes.contains(&(Total::ResentAfterUnknown, 1));
     assert!(resent(d.book()) && d.book().is_empty());
+}
+
+#[test]
+fn a_copy_is_possible_known_or_none() {
+    let told = |d: &Delivery| (d.copies().possible, d.copies().known);
+    let sent_twice = || {
+        let mut d = delivery(1);
+        d.unknown("no answer", at(2));
+        d.sending(1, at(3));
+        d
+    };
+    let named = |id: &str| Some(id.to_owned());
+    let mut d = sent_twice();
+    assert_eq!(told(&d), (0, 0), "so far the second may be the first");
+    d.requeued("retrying", "connection refused", at(4));
+    d.sending(1, at(5));
+    d.accepted(0, named("SM2"), Reach::User, at(6));
+    assert_eq!((d.resends, told(&d)), (1, (1, 0)));
+    d.receipt(0, named("SM2"), Stage::Delivered, Reach::User, at(7));
+    assert_eq!(told(&d), (1, 0), "that says nothing about the first");
+    d.receipt(0, named("SM1"), Stage::Accepted, Reach::User, at(8));
+    assert_eq!(told(&d), (1, 1));
+    assert_eq!(d.external_ids(), ["SM2"]);
+    // The receipt of the first call comes while the second is open.
+    let mut d = sent_twice();
+    d.receipt(0, named("SM1"), Stage::Delivered, Reach::User, at(4));
+    assert_eq!(told(&d), (1, 0), "it may be about either");
+    assert!(d.clone().made_no_copy(0));
+    let mut refused = d.clone();
+    refused.made_no_copy(0);
+    assert_eq!(told(&refused), (0, 0));
+    d.accepted(0, named("SM2"), Reach::User, at(5));
+    assert_eq!(told(&d), (1, 1));
+    // Two calls without an answer, and one message.
+    let mut d = sent_twice();
+    d.unknown("no answer", at(4));
+    assert_eq!(told(&d), (1, 0));
+    d.receipt(0, named("SM1"), Stage::Accepted, Reach::User, at(5));
+    assert_eq!(told(&d), (1, 0));
+    // The provider never had it.
+    let mut d = delivery(1);
+    d.unknown("no answer", at(2));
+    d.sent_back(Doubt::Settled, "never seen", at(3));
+    d.sending(1, at(4));
+    d.accepted(0, named("SM2"), Reach::User, at(5));
+    assert_eq!(told(&d), (0, 0));
 }
