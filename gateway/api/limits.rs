@@ -13,7 +13,7 @@ use crate::core::{CoreError, Thing};
 use crate::model::{Id, Integration, Limits, Tenant, Timestamp};
 
 use super::Api;
-use super::auth::{authenticate, reach};
+use super::auth::{operator, reach};
 use super::problem::Problem;
 use super::receive::{ApiBody, Named};
 
@@ -45,12 +45,12 @@ fn integration_of(
     headers: &HeaderMap,
     path: IntegrationPath,
 ) -> Result<(Arc<Tenant>, Id<Integration>), Problem> {
-    let scope = authenticate(&api.settings, headers, api.core.now())?;
+    let authority = operator(&api.settings, headers, api.core.now())?;
     let id = Id::new(path.integration);
     let missing = || CoreError::NotFound(Thing::Integration);
     let tenant = api.settings.owner(&id).ok_or_else(missing)?;
     // To a key that does not reach it, another app's integration is not there.
-    let tenant = reach(&api.settings, &scope, Some(tenant.app.id.as_str())).map_err(|_| missing())?;
+    let tenant = reach(&api.settings, &authority, Some(tenant.app.id.as_str())).map_err(|_| missing())?;
     Ok((tenant, id))
 }
 

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
@@ -16,13 +16,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
-use crate::core::{Earlier, Mark, Once};
-use crate::model::{App, Id, KeyScope};
-
 use super::Api;
-use super::auth::{authenticate, reach};
+use super::auth::Authority;
+use super::gate::{Passed, passed};
 use super::problem::Problem;
 use super::receive::whole;
+use crate::core::{Earlier, Mark, Once};
 
 const HEADER: &str = "idempotency-key";
 
@@ -76,7 +75,7 @@ impl FromRequestParts<Arc<Api>> for Marked {
     }
 }
 
-/// Around every route: lets a POST that names a key through to its use case once.
+/// Around every route, behind its gate: lets a POST that names a key through to its use case once.
 pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
@@ -90,39 +89,34 @@ pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
 async fn guarded(api: &Arc<Api>, request: Request, next: Next) -> Result<Response, Problem> {
     let key = key(request.headers())?.to_owned();
     let (mut parts, body) = request.into_parts();
-    let (caller, app) = caller(api, &mut parts).await?;
+    let Passed { principal, home, .. } = passed(&parts)?.clone();
     let body = whole(body, api.intake.limits.api).await?;
-    let mark = Mark::new(&caller, parts.uri.path(), &key, &body);
+    let mark = Mark::new(&caller(&principal.authority), parts.uri.path(), &key, &body);
     let Some(_turn) = api.intake.in_flight.take(&mark) else {
         return Err(Problem::conflict("A request with this Idempotency-Key is being worked on"));
     };
-    if let Some(earlier) = api.core.earlier(&app, &mark).await? {
+    if let Some(earlier) = api.core.earlier(&home, &mark).await? {
         return again(earlier);
     }
     parts.extensions.insert(Marked(Some(mark.clone())));
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     // A first request whose caller went away may have been committed while this one was worked on.
     if response.status() == StatusCode::CONFLICT
-        && let Some(earlier) = api.core.earlier(&app, &mark).await?
+        && let Some(earlier) = api.core.earlier(&home, &mark).await?
     {
         return again(earlier);
     }
     Ok(response)
 }
 
-/// Whose keys these are, and the app the request works on.
-async fn caller(api: &Arc<Api>, parts: &mut Parts) -> Result<(String, Id<App>), Problem> {
-    let scope = authenticate(&api.settings, &parts.headers, api.core.now())?;
-    let params = RawPathParams::from_request_parts(parts, api)
-        .await
-        .map_err(|_| Problem::bad_request("The path is not UTF-8"))?;
-    let app = params.iter().find(|(name, _)| *name == "app").map(|(_, value)| value);
-    let tenant = reach(&api.settings, &scope, app)?;
-    let caller = match scope {
-        KeyScope::App(app) => app.to_string(),
-        KeyScope::Account => String::new(),
-    };
-    Ok((caller, tenant.app.id.clone()))
+/// Whose keys these are: those of all who may do the same are one caller's.
+fn caller(authority: &Authority) -> String {
+    match authority {
+        Authority::Account => String::new(),
+        Authority::ServiceAccount(id) => id.to_string(),
+        Authority::App(app) => app.to_string(),
+        Authority::User { app, external_id } => format!("{app}/{external_id}"),
+    }
 }
 
 fn key(headers: &HeaderMap) -> Result<&str, Problem> {
