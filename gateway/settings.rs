@@ -16,6 +16,9 @@ use crate::store::{Batch, Cut, Expect, Record, Store, StoreError};
 /// Webhooks an app may have (`reference: Sunshine v1.1, limits`).
 pub const WEBHOOKS_MAX: usize = 10;
 
+/// The namespace of what stands above the apps. No app has this id: theirs are hex.
+pub const ACCOUNT: &str = "account";
+
 /// What the configuration file sets up.
 #[derive(Debug, Clone, Default)]
 pub struct Declared {

@@ -66,4 +66,7 @@ async fn paths_ignore_case_but_ids_do_not(engine: Engine) {
         assert_eq!(user["appUser"]["_id"], id);
     }
     rig.gateway.api().get(&of_app("/appusers/mixedcase")).await.refused(404, "user_not_found");
+    let named_as_a_word = rig.user("messages").await;
+    assert_eq!(rig.get_user("messages").await["_id"], named_as_a_word);
+    assert_eq!(rig.messages("messages").await.len(), 0);
 }

@@ -16,10 +16,10 @@ use tracing::warn;
 
 use crate::core::{Announced, CoreError, DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, Place};
 use crate::metrics::PAGE_TYPE;
-use crate::model::{App, Delivery, Id, KeyScope, Moment, State as DeliveryState, Tenant, Timestamp};
+use crate::model::{App, Delivery, Id, Moment, State as DeliveryState, Tenant, Timestamp};
 
 use super::Api;
-use super::auth::{authenticate, reach};
+use super::auth::{operator, reach};
 use super::once::Marked;
 use super::problem::Problem;
 use super::receive::{ApiBody, Asked, Named};
@@ -56,11 +56,11 @@ async fn metrics(State(api): State<Arc<Api>>) -> Response {
 
 /// The app a call is about: the key's own, or the one an account key names.
 fn app_of(api: &Api, headers: &HeaderMap, app: Option<&str>) -> Result<Arc<Tenant>, Problem> {
-    let scope = authenticate(&api.settings, headers, api.core.now())?;
-    if scope == KeyScope::Account && app.is_none() {
+    let authority = operator(&api.settings, headers, api.core.now())?;
+    if authority.is_account() && app.is_none() {
         return Err(Problem::invalid("app", "is required with an account key"));
     }
-    reach(&api.settings, &scope, app)
+    reach(&api.settings, &authority, app)
 }
 
 /// The app a call names.

@@ -1,49 +1,76 @@
-//! Who calls, and which app they reach.
+//! Who calls: a credential is proven here, and the app found that it reaches.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use heliograph_connectors::channel::signature::prove;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::request::Parts;
 
-use crate::model::{Id, KeyScope, Tenant, Timestamp};
+use crate::model::{App, Id, Key, KeyScope, ServiceAccount, Tenant, Timestamp};
 use crate::settings::Settings;
 
-use super::Api;
-use super::jwt::{self, Scope};
+use super::jwt::{self, Speaker};
 use super::problem::Problem;
 
-/// The app that a proven caller works on: named in the path, or the key's own.
-#[derive(Debug)]
-pub(super) struct Caller(pub(super) Arc<Tenant>);
+/// A caller whose credential is proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Principal {
+    /// The key that proved it.
+    pub(super) key_id: String,
+    /// What it may reach.
+    pub(super) authority: Authority,
+}
 
-impl FromRequestParts<Arc<Api>> for Caller {
-    type Rejection = Problem;
+/// What a caller may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Authority {
+    /// Every app.
+    Account,
+    /// Every app, for a service account.
+    ServiceAccount(Id<ServiceAccount>),
+    /// One app.
+    App(Id<App>),
+    /// One user of an app, by the business's own id.
+    User {
+        /// The app.
+        app: Id<App>,
+        /// The `userId` of the token.
+        external_id: String,
+    },
+}
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, Problem> {
-        let scope = authenticate(&api.settings, &parts.headers, api.core.now())?;
-        let params = RawPathParams::from_request_parts(parts, api)
-            .await
-            .map_err(|_| Problem::bad_request("The path is not UTF-8"))?;
-        let app = params.iter().find(|(name, _)| *name == "app").map(|(_, value)| value);
-        reach(&api.settings, &scope, app).map(Caller)
+impl Authority {
+    /// Whether it reaches every app.
+    pub(super) fn is_account(&self) -> bool {
+        matches!(self, Authority::Account | Authority::ServiceAccount(_))
     }
 }
 
-/// What the caller's key may reach.
+impl From<KeyScope> for Authority {
+    fn from(scope: KeyScope) -> Authority {
+        match scope {
+            KeyScope::Account => Authority::Account,
+            KeyScope::ServiceAccount(id) => Authority::ServiceAccount(id),
+            KeyScope::App(app) => Authority::App(app),
+        }
+    }
+}
+
+/// Proves the credential of a call.
 pub(super) fn authenticate(
     settings: &Settings,
     headers: &HeaderMap,
     now: Timestamp,
-) -> Result<KeyScope, Problem> {
+) -> Result<Principal, Problem> {
     let required = || Problem::unauthorized("Authorization is required");
-    let given = headers.get(AUTHORIZATION).ok_or_else(required)?;
-    let (scheme, credential) =
-        given.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(required)?;
+    let given = headers.get(AUTHORIZATION).and_then(|given| given.to_str().ok()).ok_or_else(required)?;
+    let Some((scheme, credential)) = given.split_once(' ') else {
+        // Some of the platform's own examples send the token alone.
+        let is_token = given.split('.').count() == 3;
+        return if is_token { bearer(settings, given, now) } else { Err(required()) };
+    };
     if scheme.eq_ignore_ascii_case("basic") {
         return basic(settings, credential.trim()).ok_or_else(|| Problem::unauthorized("Invalid credential"));
     }
@@ -53,38 +80,54 @@ pub(super) fn authenticate(
     Err(required())
 }
 
-fn basic(settings: &Settings, credential: &str) -> Option<KeyScope> {
+/// The same at the operator's socket, where users have no business.
+pub(super) fn operator(
+    settings: &Settings,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Authority, Problem> {
+    match authenticate(settings, headers, now)?.authority {
+        Authority::User { .. } => Err(Problem::forbidden("A user's token does not reach this resource")),
+        authority => Ok(authority),
+    }
+}
+
+fn basic(settings: &Settings, credential: &str) -> Option<Principal> {
     let decoded = String::from_utf8(STANDARD.decode(credential).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     let key = settings.key(id)?;
     prove(key.secret.expose().as_bytes(), secret.as_bytes()).ok()?;
-    Some(key.scope)
+    Some(Principal { key_id: key.id, authority: key.scope.into() })
 }
 
-fn bearer(settings: &Settings, token: &str, now: Timestamp) -> Result<KeyScope, Problem> {
-    let (key, scope) =
+fn bearer(settings: &Settings, token: &str, now: Timestamp) -> Result<Principal, Problem> {
+    let (key, speaker) =
         jwt::verify(token, now, |id| settings.key(id)).map_err(|refused| Problem::unauthorized(refused.0))?;
-    match (scope, &key.scope) {
-        (Scope::App, KeyScope::App(_)) | (Scope::Account, KeyScope::Account) => Ok(key.scope),
-        (Scope::AppUser, KeyScope::App(_)) => {
-            Err(Problem::forbidden("A token of scope appUser does not reach this resource"))
-        }
-        _ => Err(Problem::unauthorized("The token's scope is not its key's")),
-    }
+    let Key { id, scope, .. } = key;
+    let authority = match (speaker, scope) {
+        (Speaker::User(external_id), KeyScope::App(app)) => Authority::User { app, external_id },
+        (Speaker::App, scope @ KeyScope::App(_)) => scope.into(),
+        (Speaker::Account, scope @ (KeyScope::Account | KeyScope::ServiceAccount(_))) => scope.into(),
+        _ => return Err(Problem::unauthorized("The token's scope is not its key's")),
+    };
+    Ok(Principal { key_id: id, authority })
 }
 
-/// The app, if the key reaches it.
+/// The app named, or the caller's own, if the caller reaches it.
 pub(super) fn reach(
     settings: &Settings,
-    scope: &KeyScope,
+    authority: &Authority,
     app: Option<&str>,
 ) -> Result<Arc<Tenant>, Problem> {
-    let id = match (scope, app) {
-        (KeyScope::App(own), None) => own.clone(),
-        (KeyScope::App(own), Some(app)) if own.as_str() == app => own.clone(),
-        (KeyScope::App(_), Some(_)) => return Err(Problem::forbidden("The key belongs to another app")),
-        (KeyScope::Account, Some(app)) => Id::new(app),
-        (KeyScope::Account, None) => {
+    let id = match (authority, app) {
+        (Authority::App(own) | Authority::User { app: own, .. }, app) => {
+            if app.is_some_and(|app| app != own.as_str()) {
+                return Err(Problem::forbidden("The key belongs to another app"));
+            }
+            own.clone()
+        }
+        (Authority::Account | Authority::ServiceAccount(_), Some(app)) => Id::new(app),
+        (Authority::Account | Authority::ServiceAccount(_), None) => {
             return Err(Problem::forbidden("With an account key the app must be named: /apps/{appId}/…"));
         }
     };

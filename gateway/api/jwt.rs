@@ -6,15 +6,14 @@ use serde::Deserialize;
 use crate::model::{Key, Timestamp};
 
 /// Whom a token speaks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Scope {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Speaker {
     /// An app.
     App,
     /// The account.
     Account,
-    /// One user of an app.
-    AppUser,
+    /// One user of an app, by the business's own id.
+    User(String),
 }
 
 /// Why a token is not believed.
@@ -23,8 +22,18 @@ pub(super) enum Scope {
 pub(super) struct Refused(pub(super) &'static str);
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Scope {
+    App,
+    Account,
+    AppUser,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Claims {
     scope: Scope,
+    user_id: Option<String>,
     exp: Option<f64>,
     nbf: Option<f64>,
 }
@@ -34,7 +43,7 @@ pub(super) fn verify(
     token: &str,
     now: Timestamp,
     find: impl FnOnce(&str) -> Option<Key>,
-) -> Result<(Key, Scope), Refused> {
+) -> Result<(Key, Speaker), Refused> {
     let token = Token::parse(token).map_err(|_| Refused("Malformed token"))?;
     // Customers sign with this one alone, so that no algorithm can be swapped.
     if token.algorithm != "HS256" {
@@ -50,7 +59,18 @@ pub(super) fn verify(
     if claims.nbf.is_some_and(|nbf| nbf > now.seconds()) {
         return Err(Refused("The token is not valid yet"));
     }
-    Ok((key, claims.scope))
+    Ok((key, speaker(claims.scope, claims.user_id)?))
+}
+
+fn speaker(scope: Scope, user_id: Option<String>) -> Result<Speaker, Refused> {
+    match scope {
+        Scope::App => Ok(Speaker::App),
+        Scope::Account => Ok(Speaker::Account),
+        Scope::AppUser => {
+            let named = user_id.filter(|id| !id.is_empty());
+            named.map(Speaker::User).ok_or(Refused("A token of scope appUser must name a userId"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -79,9 +99,9 @@ pub(super) mod tests {
         (id == "app_1").then(|| Key { id: id.into(), secret: Secret::new("fake-secret"), scope })
     }
 
-    fn checked(header: Value, claims: Value) -> Result<Scope, &'static str> {
+    fn checked(header: Value, claims: Value) -> Result<Speaker, &'static str> {
         let token = token(&header, &claims, "fake-secret");
-        verify(&token, NOW, find).map(|(_, scope)| scope).map_err(|refused| refused.0)
+        verify(&token, NOW, find).map(|(_, speaker)| speaker).map_err(|refused| refused.0)
     }
 
     fn good() -> Value {
@@ -90,8 +110,21 @@ pub(super) mod tests {
 
     #[test]
     fn a_token_without_expiry_is_believed() {
-        assert_eq!(checked(good(), json!({ "scope": "app", "iat": 1 })), Ok(Scope::App));
-        assert_eq!(checked(good(), json!({ "scope": "appUser", "userId": "u" })), Ok(Scope::AppUser));
+        assert_eq!(checked(good(), json!({ "scope": "app", "iat": 1 })), Ok(Speaker::App));
+        assert_eq!(checked(good(), json!({ "scope": "account", "userId": null })), Ok(Speaker::Account));
+    }
+
+    #[test]
+    fn a_users_token_names_the_user_by_a_text() {
+        let named = |user: Value| checked(good(), json!({ "scope": "appUser", "userId": user }));
+        assert_eq!(named(json!("u")), Ok(Speaker::User("u".into())));
+        for odd in [json!(5), json!(["u"]), json!({}), json!(true)] {
+            assert_eq!(named(odd), Err("Invalid credential"));
+        }
+        for missing in [json!(null), json!("")] {
+            assert_eq!(named(missing), Err("A token of scope appUser must name a userId"));
+        }
+        assert!(checked(good(), json!({ "scope": "appUser" })).is_err());
     }
 
     #[test]
@@ -122,7 +155,7 @@ pub(super) mod tests {
     #[test]
     fn times_are_honoured() {
         let at = |exp: f64, nbf: f64| checked(good(), json!({ "scope": "app", "exp": exp, "nbf": nbf }));
-        assert_eq!(at(1_700_000_001.0, 1_700_000_000.0), Ok(Scope::App));
+        assert_eq!(at(1_700_000_001.0, 1_700_000_000.0), Ok(Speaker::App));
         assert_eq!(at(1_700_000_000.0, 0.0), Err("The token is expired"));
         assert_eq!(at(1_700_000_009.5, 1_700_000_000.5), Err("The token is not valid yet"));
         assert!(checked(good(), json!({ "scope": "app", "exp": "tomorrow" })).is_err());

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::core::{CoreError, Thing};
-use crate::model::{Id, Integration, KeyScope, Limits, Tenant, Timestamp};
+use crate::model::{Id, Integration, Limits, Tenant, Timestamp};
 
 use super::Api;
-use super::auth::{authenticate, reach};
+use super::auth::{Authority, operator, reach};
 use super::once::Marked;
 use super::problem::Problem;
 use super::receive::{ApiBody, Named};
@@ -46,17 +46,17 @@ fn integration_of(
     headers: &HeaderMap,
     path: IntegrationPath,
 ) -> Result<(Arc<Tenant>, Id<Integration>), Problem> {
-    let scope = authenticate(&api.settings, headers, api.core.now())?;
-    let tenant = owner_of(api, &scope, &path.integration)?;
+    let authority = operator(&api.settings, headers, api.core.now())?;
+    let tenant = owner_of(api, &authority, &path.integration)?;
     Ok((tenant, Id::new(path.integration)))
 }
 
-/// The app of an integration, if a key reaches it.
-pub(super) fn owner_of(api: &Api, scope: &KeyScope, integration: &str) -> Result<Arc<Tenant>, Problem> {
+/// The app of an integration, if a caller reaches it.
+pub(super) fn owner_of(api: &Api, authority: &Authority, integration: &str) -> Result<Arc<Tenant>, Problem> {
     let missing = || CoreError::NotFound(Thing::Integration);
     let tenant = api.settings.owner(&Id::new(integration)).ok_or_else(missing)?;
     // To a key that does not reach it, another app's integration is not there.
-    Ok(reach(&api.settings, scope, Some(tenant.app.id.as_str())).map_err(|_| missing())?)
+    Ok(reach(&api.settings, authority, Some(tenant.app.id.as_str())).map_err(|_| missing())?)
 }
 
 async fn pause(

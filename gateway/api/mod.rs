@@ -6,6 +6,7 @@ mod admin;
 mod admission;
 mod auth;
 mod bounds;
+mod gate;
 mod hooks;
 mod jwt;
 mod limits;
@@ -43,7 +44,9 @@ use crate::settings::Settings;
 use crate::spool::Spool;
 
 pub use admission::Admission;
+pub use gate::Access;
 pub use once::InFlight;
+use path::Paths;
 use problem::Problem;
 pub use spooled::take_in_spooled;
 
@@ -110,14 +113,20 @@ impl BodyLimits {
 
 /// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/hooks` and `/media`.
 pub fn public_router(api: Arc<Api>) -> Router {
-    let v1 = v1::routes()
-        .layer(from_fn_with_state(api.clone(), once::guard))
-        .layer(from_fn_with_state(api.clone(), bounds::request));
+    let table = v1::table();
+    let paths = Arc::new(Paths::of(table.entries().map(|(method, path, _)| (method, path))));
+    let v1 = table.router(&api).layer(from_fn_with_state(api.clone(), bounds::request));
     let hooks = hooks::routes().layer(from_fn_with_state(api.clone(), bounds::hook));
     let routes = finished(v1.merge(hooks).merge(media::routes()), api.clone());
     let routes = routes.layer(from_fn_with_state(api, counted));
     // Around the routes, not on them: a path must be normalised before it is matched.
-    Router::new().fallback_service(routes.map_request(path::normalised))
+    Router::new().fallback_service(routes.map_request(move |request| paths.normalised(request)))
+}
+
+/// Every route of the API: its method, its path as a pattern, and whom it is for.
+pub fn routes() -> Vec<(Method, String, Access)> {
+    let table = v1::table();
+    table.entries().map(|(method, path, access)| (method.clone(), path.to_owned(), access)).collect()
 }
 
 /// What the operator calls: health and `/heliograph/v1`.

@@ -16,20 +16,17 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
-use crate::core::{Earlier, Mark, Once};
-use crate::model::{App, Id, KeyScope};
-
 use super::Api;
 use super::admin::AppQuery;
-use super::auth::{authenticate, reach};
+use super::auth::{Authority, operator, reach};
+use super::gate::Passed;
 use super::limits::owner_of;
 use super::problem::Problem;
 use super::receive::{Asked, whole};
+use crate::core::{Earlier, Mark, Once};
+use crate::model::{App, Id};
 
 const HEADER: &str = "idempotency-key";
-
-/// Where the operator's calls are.
-const OPERATORS: &str = "/heliograph/";
 
 /// Characters of a key.
 const KEY_MAX: usize = 255;
@@ -81,7 +78,7 @@ impl FromRequestParts<Arc<Api>> for Marked {
     }
 }
 
-/// Around every route: lets a POST that names a key through to its use case once.
+/// Around every route, behind its gate: lets a POST that names a key through to its use case once.
 pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
@@ -95,47 +92,54 @@ pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
 async fn guarded(api: &Arc<Api>, request: Request, next: Next) -> Result<Response, Problem> {
     let key = key(request.headers())?.to_owned();
     let (mut parts, body) = request.into_parts();
-    let (caller, app) = caller(api, &mut parts).await?;
+    let (caller, home) = caller(api, &mut parts).await?;
     let body = whole(body, api.intake.limits.api).await?;
     let mark = Mark::new(&caller, parts.uri.path(), &key, &body);
     let Some(_turn) = api.intake.in_flight.take(&mark) else {
         return Err(Problem::conflict("A request with this Idempotency-Key is being worked on"));
     };
-    if let Some(earlier) = api.core.earlier(&app, &mark).await? {
+    if let Some(earlier) = api.core.earlier(&home, &mark).await? {
         return again(earlier);
     }
     parts.extensions.insert(Marked(Some(mark.clone())));
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     // A first request whose caller went away may have been committed while this one was worked on.
     if response.status() == StatusCode::CONFLICT
-        && let Some(earlier) = api.core.earlier(&app, &mark).await?
+        && let Some(earlier) = api.core.earlier(&home, &mark).await?
     {
         return again(earlier);
     }
     Ok(response)
 }
 
-/// Whose keys these are, and the app the request works on.
+/// Whose keys these are, and where what the request does is kept.
 async fn caller(api: &Arc<Api>, parts: &mut Parts) -> Result<(String, Id<App>), Problem> {
-    let scope = authenticate(&api.settings, &parts.headers, api.core.now())?;
-    let params = RawPathParams::from_request_parts(parts, api)
+    if let Some(Passed { principal, home, .. }) = parts.extensions.get() {
+        return Ok((name(&principal.authority), home.clone()));
+    }
+    // The operator's socket has no gate: an app is named by the query, or by an integration of it.
+    let authority = operator(&api.settings, &parts.headers, api.core.now())?;
+    let named = RawPathParams::from_request_parts(parts, api)
         .await
         .map_err(|_| Problem::bad_request("The path is not UTF-8"))?;
-    let named = |name: &str| params.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
-    // On the operator's socket an app is named by the query, or by an integration of it.
-    let tenant = match named("integration") {
-        Some(id) => owner_of(api, &scope, id)?,
-        None if parts.uri.path().starts_with(OPERATORS) => {
+    let tenant = match named.iter().find(|(name, _)| *name == "integration") {
+        Some((_, id)) => owner_of(api, &authority, id)?,
+        None => {
             let Asked(query) = Asked::<AppQuery>::from_request_parts(parts, api).await?;
-            reach(&api.settings, &scope, query.app.as_deref())?
+            reach(&api.settings, &authority, query.app.as_deref())?
         }
-        None => reach(&api.settings, &scope, named("app"))?,
     };
-    let caller = match scope {
-        KeyScope::App(app) => app.to_string(),
-        KeyScope::Account => String::new(),
-    };
-    Ok((caller, tenant.app.id.clone()))
+    Ok((name(&authority), tenant.app.id.clone()))
+}
+
+/// The name of all who may do the same: their keys are one caller's.
+fn name(authority: &Authority) -> String {
+    match authority {
+        Authority::Account => String::new(),
+        Authority::ServiceAccount(id) => id.to_string(),
+        Authority::App(app) => app.to_string(),
+        Authority::User { app, external_id } => format!("{app}/{external_id}"),
+    }
 }
 
 fn key(headers: &HeaderMap) -> Result<&str, Problem> {

@@ -7,6 +7,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
@@ -61,18 +62,25 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Api>> for Named<T> {
     }
 }
 
-/// Query parameters.
+/// Query parameters, percent-decoded once; here too a plus sign is a plus sign, since clients send numbers as they are.
 #[derive(Debug)]
 pub(super) struct Asked<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Asked<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Asked<T>, Problem> {
-        match Query::<T>::from_request_parts(parts, api).await {
-            Ok(Query(asked)) => Ok(Asked(asked)),
-            Err(rejection) => Err(Problem::bad_request(rejection.body_text())),
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Asked<T>, Problem> {
+        asked(parts.uri.query().unwrap_or_default()).map(Asked)
+    }
+}
+
+fn asked<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    // The reader is one of forms, which write a space as a plus sign; an escaped sign stays one.
+    let query = PathAndQuery::try_from(format!("/?{}", query.replace('+', "%2B")));
+    let query = query.map_err(|_| Problem::bad_request("The query is malformed"))?;
+    match Query::<T>::try_from_uri(&query.into()) {
+        Ok(Query(asked)) => Ok(asked),
+        Err(rejection) => Err(Problem::bad_request(rejection.body_text())),
     }
 }
 
@@ -80,6 +88,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Asked<T> {
 mod tests {
     use super::*;
     use hyper::body::Frame;
+    use std::collections::BTreeMap;
     use std::convert::Infallible;
     use std::pin::Pin;
     use std::task::{Context, Poll};
@@ -104,5 +113,14 @@ mod tests {
         let read = within(Duration::from_millis(20), Body::new(Stuck), 10).await;
         assert_eq!(read, Err(Problem::too_slow()));
         assert_eq!(whole(Body::from("1234567890"), 10).await, Ok(Bytes::from("1234567890")));
+    }
+
+    #[test]
+    fn a_plus_sign_in_a_query_is_one() {
+        let query = |text: &str| asked::<BTreeMap<String, String>>(text);
+        let found = query("userId=+1514%20555&at=12%3A00%2B01:00&empty=&b=%2525").expect("a query");
+        let expected = [("userId", "+1514 555"), ("at", "12:00+01:00"), ("empty", ""), ("b", "%25")];
+        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        assert_eq!(query(""), Ok(BTreeMap::new()));
     }
 }

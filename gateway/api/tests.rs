@@ -1,5 +1,7 @@
 //! The routers without a network and with a store that keeps nothing: refusals, path shapes, who reaches what.
 
+mod gate;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -149,7 +151,11 @@ fn key(id: &str, scope: KeyScope) -> Key {
 async fn api() -> Arc<Api> {
     let declared = Declared {
         tenants: vec![tenant(APP, vec![twilio()]), tenant(OTHER, Vec::new())],
-        keys: vec![key("app_1", KeyScope::App(Id::new(APP))), key("act_1", KeyScope::Account)],
+        keys: vec![
+            key("app_1", KeyScope::App(Id::new(APP))),
+            key("act_1", KeyScope::Account),
+            key("svc_1", KeyScope::ServiceAccount(Id::new("5963c0d619a30a2e00de36c0"))),
+        ],
     };
     let hour = Duration::from_secs(3600);
     let policy = Policy { public_base: "https://hub.example.org".into(), ..Policy::lasting(hour) };
@@ -228,15 +234,18 @@ async fn a_key_reaches_what_is_its_own() {
     check_get(&other, "act_1", 200, "ok").await;
     check_get("/v1.1/webhooks", "act_1", 403, "forbidden").await;
     check_get("/v1.1/apps/0000/webhooks", "act_1", 404, "app_not_found").await;
+    check_get("/v1.1/apps/account/webhooks", "act_1", 404, "app_not_found").await;
+    check_get(&other, "svc_1", 200, "ok").await;
 }
 
 #[tokio::test]
 async fn tokens_must_match_their_keys() {
     let said = async |kid: &str, scope: &str, authorization: &str| {
-        let (header, claims) = (json!({ "alg": "HS256", "kid": kid }), json!({ "scope": scope }));
+        let header = json!({ "alg": "HS256", "kid": kid });
+        let claims = json!({ "scope": scope, "userId": "u" });
         let token = jwt::tests::token(&header, &claims, &format!("fake-{kid}"));
         let request = Request::get(format!("/v1.1/apps/{APP}/webhooks"))
-            .header("authorization", format!("{authorization} {token}"));
+            .header("authorization", format!("{authorization} {token}").trim());
         said(request.body(Body::empty()).expect("is a request")).await.0
     };
     assert_eq!(said("app_1", "app", "Bearer").await, 200);
@@ -247,6 +256,8 @@ async fn tokens_must_match_their_keys() {
     assert_eq!(said("app_1", "appUser", "Bearer").await, 403);
     assert_eq!(said("app_3", "app", "Bearer").await, 401);
     assert_eq!(said("app_1", "app", "Digest").await, 401);
+    assert_eq!(said("app_1", "app", "").await, 200, "a token alone");
+    assert_eq!(said("app_3", "app", "").await, 401);
 }
 
 #[tokio::test]
@@ -344,6 +355,8 @@ async fn the_admin_socket_is_the_operators() {
     assert_eq!(get("/heliograph/v1/nothing", "act_1").await, says(404, "not_found"));
     assert_eq!(get("/heliograph/v1/deadletters", "").await, says(401, "unauthorized"));
     assert_eq!(get("/heliograph/v1/deadletters", "act_1").await, says(400, "bad_request"));
+    assert_eq!(get("/heliograph/v1/deadletters", "svc_1").await, says(400, "bad_request"));
+    assert_eq!(get("/heliograph/v1/audit", "svc_1").await, says(200, "ok"));
     assert_eq!(get("/heliograph/v1/deadletters", "app_1").await, says(200, "ok"));
     assert_eq!(get("/heliograph/v1/deadletters?from=then", "app_1").await, says(400, "bad_request"));
     assert_eq!(

@@ -54,9 +54,15 @@ pub struct Key {
 pub enum KeyScope {
     /// Every app.
     Account,
+    /// Every app, for a service account.
+    ServiceAccount(Id<ServiceAccount>),
     /// One app.
     App(Id<App>),
 }
+
+/// Somebody who works for the account with keys of their own.
+#[derive(Debug, Clone)]
+pub struct ServiceAccount;
 
 /// A configured channel of an app.
 #[derive(Clone)]

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::core::{Account, Decision};
-use crate::model::{App, Delivery, Id, KeyScope, State as DeliveryState, Tenant, Timestamp};
+use crate::model::{App, Delivery, Id, State as DeliveryState, Tenant, Timestamp};
 
-use super::super::auth::{authenticate, reach};
+use super::super::auth::{operator, reach};
 use super::super::once::Marked;
 use super::super::problem::Problem;
 use super::super::receive::{ApiBody, Asked, Named};
@@ -32,11 +32,11 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 
 /// The apps a call is about: the one it names, else all that its key opens.
 fn apps_of(api: &Api, headers: &HeaderMap, app: Option<&str>) -> Result<Vec<Arc<Tenant>>, Problem> {
-    let scope = authenticate(&api.settings, headers, api.core.now())?;
-    if scope == KeyScope::Account && app.is_none() {
+    let authority = operator(&api.settings, headers, api.core.now())?;
+    if authority.is_account() && app.is_none() {
         return Ok(api.settings.tenants());
     }
-    Ok(vec![reach(&api.settings, &scope, app)?])
+    Ok(vec![reach(&api.settings, &authority, app)?])
 }
 
 /// `GET /heliograph/v1/audit`: whether everything that was accepted is accounted for.

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::api::Api;
-use crate::api::auth::Caller;
+use crate::api::auth::{Authority, Principal};
+use crate::api::gate::Caller;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Asked, Named};
 use crate::core::{Post, Posted, Toward, Window};
-use crate::model::{Tenant, Timestamp};
+use crate::model::{Role, Tenant, Timestamp};
 use crate::wire::v1::{self, MessageDestination};
 
 use super::UserPath;
@@ -24,11 +25,16 @@ use super::UserPath;
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
+    principal: Principal,
     Named(UserPath { user }): Named<UserPath>,
     marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::PostMessage::parse(&body, api.core.now())?;
+    let is_user = matches!(principal.authority, Authority::User { .. });
+    if is_user && asked.author.role != Role::User {
+        return Err(Problem::forbidden("A user's token speaks with the role appUser"));
+    }
     let post = Post {
         author: asked.author,
         content: asked.content,

@@ -1,40 +1,35 @@
-//! v1.1: the route table. Every route has two shapes: with the app in the path, and with the key's own app.
+//! v1.1: the route table.
 
 mod channels;
 mod messages;
 mod notifications;
+mod table;
 mod users;
 mod webhooks;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::{MethodRouter, delete, get, post};
 use serde::Deserialize;
 
-use super::Api;
+use super::gate::Access::{App, AppOrUser};
+pub(super) use table::Table;
 
 /// The routes of `/v1.1`, and of `/v1` what the vendor's clients still call there.
-pub(super) fn routes() -> Router<Arc<Api>> {
-    let table: [(&str, MethodRouter<Arc<Api>>); 8] = [
-        ("/notifications", post(notifications::create)),
-        ("/appusers", post(users::create)),
-        ("/appusers/{user}", get(users::read)),
-        ("/appusers/{user}/channels", get(channels::list).post(channels::link)),
-        ("/appusers/{user}/channels/{channel}", delete(channels::unlink)),
-        ("/appusers/{user}/messages", get(messages::list).post(messages::create)),
-        ("/webhooks", get(webhooks::list).post(webhooks::create)),
-        ("/webhooks/{webhook}", get(webhooks::read).put(webhooks::update).delete(webhooks::delete)),
-    ];
-    let mut router = Router::new();
-    for (path, methods) in table {
-        router = router
-            .route(&format!("/v1.1/apps/{{app}}{path}"), methods.clone())
-            .route(&format!("/v1.1{path}"), methods);
-    }
-    router
-        .route("/v1/apps/{app}/notifications", post(notifications::create))
-        .route("/v1/notifications", post(notifications::create))
+pub(super) fn table() -> Table {
+    Table::at("/v1.1")
+        .post("/apps/{app}/notifications", App, notifications::create)
+        .post("/apps/{app}/appusers", App, users::create)
+        .get("/apps/{app}/appusers/{user}", AppOrUser, users::read)
+        .get("/apps/{app}/appusers/{user}/channels", App, channels::list)
+        .post("/apps/{app}/appusers/{user}/channels", App, channels::link)
+        .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
+        .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
+        .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
+        .get("/apps/{app}/webhooks", App, webhooks::list)
+        .post("/apps/{app}/webhooks", App, webhooks::create)
+        .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)
+        .put("/apps/{app}/webhooks/{webhook}", App, webhooks::update)
+        .delete("/apps/{app}/webhooks/{webhook}", App, webhooks::delete)
+        .then_at("/v1")
+        .post("/apps/{app}/notifications", App, notifications::create)
 }
 
 /// The user a path names: our id, or the business's own.

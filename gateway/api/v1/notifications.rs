@@ -7,7 +7,7 @@ use axum::extract::State;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::api::auth::Caller;
+use crate::api::gate::Caller;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::ApiBody;

@@ -1,0 +1,112 @@
+//! A table of routes: a line says method, pattern, whom the route is for, and who answers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{self, MethodRouter};
+use http::Method;
+
+use crate::api::gate::{self, Access, Gate};
+use crate::api::{Api, once};
+
+/// What the patterns of an app's routes begin with.
+const OF_APP: &str = "/apps/{app}";
+
+/// Routes, in the order they were written.
+pub(in crate::api) struct Table {
+    version: &'static str,
+    rows: Vec<Row>,
+}
+
+/// One method at one path.
+struct Row {
+    method: Method,
+    path: String,
+    access: Access,
+    is_of_app: bool,
+    route: MethodRouter<Arc<Api>>,
+}
+
+impl Table {
+    /// An empty table; what is added stands under this prefix.
+    pub(in crate::api) fn at(version: &'static str) -> Table {
+        Table { version, rows: Vec::new() }
+    }
+
+    /// What is added from here on stands under this prefix.
+    pub(super) fn then_at(self, version: &'static str) -> Table {
+        Table { version, ..self }
+    }
+
+    /// `GET`
+    pub(in crate::api) fn get<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    where
+        H: Handler<T, Arc<Api>>,
+        T: 'static,
+    {
+        self.with(Method::GET, pattern, access, routing::get(handler))
+    }
+
+    /// `POST`, which takes an `Idempotency-Key`
+    pub(in crate::api) fn post<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    where
+        H: Handler<T, Arc<Api>>,
+        T: 'static,
+    {
+        self.with(Method::POST, pattern, access, routing::post(handler))
+    }
+
+    /// `PUT`
+    pub(in crate::api) fn put<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    where
+        H: Handler<T, Arc<Api>>,
+        T: 'static,
+    {
+        self.with(Method::PUT, pattern, access, routing::put(handler))
+    }
+
+    /// `DELETE`
+    pub(in crate::api) fn delete<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    where
+        H: Handler<T, Arc<Api>>,
+        T: 'static,
+    {
+        self.with(Method::DELETE, pattern, access, routing::delete(handler))
+    }
+
+    /// What lies inside an app has two shapes: with the app in the path, and with the key's own app.
+    fn with(mut self, method: Method, pattern: &str, access: Access, route: MethodRouter<Arc<Api>>) -> Table {
+        let inside = pattern.strip_prefix(OF_APP);
+        let short = inside.filter(|rest| rest.starts_with('/'));
+        for pattern in std::iter::once(pattern).chain(short) {
+            self.rows.push(Row {
+                method: method.clone(),
+                path: format!("{}{pattern}", self.version),
+                access,
+                is_of_app: inside.is_some(),
+                route: route.clone(),
+            });
+        }
+        self
+    }
+
+    /// Method, pattern and access of every route, in both shapes where there are two.
+    pub(in crate::api) fn entries(&self) -> impl Iterator<Item = (&Method, &str, Access)> {
+        self.rows.iter().map(|row| (&row.method, row.path.as_str(), row.access))
+    }
+
+    /// The routes, each behind its gate.
+    pub(in crate::api) fn router(self, api: &Arc<Api>) -> Router<Arc<Api>> {
+        let mut router = Router::new();
+        for Row { path, access, is_of_app, route, .. } in self.rows {
+            let gate = Gate { api: api.clone(), access, is_of_app };
+            let route = route
+                .route_layer(from_fn_with_state(api.clone(), once::guard))
+                .route_layer(from_fn_with_state(gate, gate::pass));
+            router = router.route(&path, route);
+        }
+        router
+    }
+}
