@@ -209,6 +209,7 @@ impl Gateway {
                         changed = now;
                         self.reload(&path, &registry).await;
                     }
+                    self.catch_up().await;
                 }
                 error = first_failure(&mut self.tasks, &mut self.lasting) => {
                     self.finish(&mut signals).await;
@@ -233,6 +234,15 @@ impl Gateway {
                 info!("apps, keys, integrations and webhooks were read anew");
             }
             Err(error) => error!(%error, "the configuration was not taken over"),
+        }
+    }
+
+    /// Takes over what was changed by somebody who did not wait for the answer.
+    async fn catch_up(&self) {
+        match self.settings.catch_up().await {
+            Ok(true) => rebuild(&self.channels, &self.settings),
+            Ok(false) => {}
+            Err(error) => warn!(%error, "changed settings were not read yet"),
         }
     }
 
