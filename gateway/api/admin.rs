@@ -16,7 +16,7 @@ use tracing::warn;
 
 use crate::core::{Announced, CoreError, DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, Place};
 use crate::metrics::PAGE_TYPE;
-use crate::model::{Delivery, Id, KeyScope, Moment, State as DeliveryState, Tenant, Timestamp};
+use crate::model::{Delivery, Id, Moment, State as DeliveryState, Tenant, Timestamp};
 
 use super::Api;
 use super::auth::{authenticate, reach};
@@ -54,7 +54,7 @@ async fn metrics(State(api): State<Arc<Api>>) -> Response {
 /// The app a call is about: the key's own, or the one an account key names.
 fn app_of(api: &Api, headers: &HeaderMap, app: Option<&str>) -> Result<Arc<Tenant>, Problem> {
     let scope = authenticate(&api.settings, headers, api.core.now())?;
-    if scope == KeyScope::Account && app.is_none() {
+    if scope.is_account() && app.is_none() {
         return Err(Problem::invalid("app", "is required with an account key"));
     }
     reach(&api.settings, &scope, app)

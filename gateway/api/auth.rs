@@ -65,7 +65,8 @@ fn bearer(settings: &Settings, token: &str, now: Timestamp) -> Result<KeyScope, 
     let (key, scope) =
         jwt::verify(token, now, |id| settings.key(id)).map_err(|refused| Problem::unauthorized(refused.0))?;
     match (scope, &key.scope) {
-        (Scope::App, KeyScope::App(_)) | (Scope::Account, KeyScope::Account) => Ok(key.scope),
+        (Scope::App, KeyScope::App(_))
+        | (Scope::Account, KeyScope::Account | KeyScope::ServiceAccount(_)) => Ok(key.scope),
         (Scope::AppUser, KeyScope::App(_)) => {
             Err(Problem::forbidden("A token of scope appUser does not reach this resource"))
         }
@@ -83,8 +84,8 @@ pub(super) fn reach(
         (KeyScope::App(own), None) => own.clone(),
         (KeyScope::App(own), Some(app)) if own.as_str() == app => own.clone(),
         (KeyScope::App(_), Some(_)) => return Err(Problem::forbidden("The key belongs to another app")),
-        (KeyScope::Account, Some(app)) => Id::new(app),
-        (KeyScope::Account, None) => {
+        (KeyScope::Account | KeyScope::ServiceAccount(_), Some(app)) => Id::new(app),
+        (KeyScope::Account | KeyScope::ServiceAccount(_), None) => {
             return Err(Problem::forbidden("With an account key the app must be named: /apps/{appId}/…"));
         }
     };

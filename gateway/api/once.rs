@@ -120,6 +120,7 @@ async fn caller(api: &Arc<Api>, parts: &mut Parts) -> Result<(String, Id<App>), 
     let tenant = reach(&api.settings, &scope, app)?;
     let caller = match scope {
         KeyScope::App(app) => app.to_string(),
+        KeyScope::ServiceAccount(id) => id.to_string(),
         KeyScope::Account => String::new(),
     };
     Ok((caller, tenant.app.id.clone()))

@@ -24,9 +24,7 @@ use super::*;
 use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
-use crate::model::{
-    App, Id, Integration, Job, Key, KeyScope, Limits, NewJob, OnUnknown, SystemClock, Tenant, Timestamp,
-};
+use crate::model::{App, Id, Integration, Job, Key, KeyScope, NewJob, SystemClock, Tenant, Timestamp};
 use crate::settings::Declared;
 use crate::spool::Spool;
 use crate::store::{
@@ -118,32 +116,16 @@ fn twilio() -> Integration {
         "authToken": "fake-auth-token",
         "phoneNumber": "+15145550100",
     });
-    Integration {
-        id: Id::new(TWILIO),
-        app: Id::new(APP),
-        kind: "twilio".into(),
-        display_name: None,
-        settings: settings.as_object().cloned().unwrap_or_default(),
-        limits: Limits::default(),
-        paused: false,
-        on_unknown: OnUnknown::default(),
-        ignore_opt_out: false,
-        user_receipts: None,
-    }
+    let settings = settings.as_object().cloned().unwrap_or_default();
+    Integration::new(Id::new(TWILIO), Id::new(APP), "twilio", settings)
 }
 
 fn tenant(id: &str, integrations: Vec<Integration>) -> Tenant {
-    let app = App {
-        id: Id::new(id),
-        name: "Demo".into(),
-        settings: Default::default(),
-        limits: Default::default(),
-    };
-    Tenant { app, integrations, webhooks: Vec::new() }
+    Tenant { app: App::new(Id::new(id), "Demo"), integrations, webhooks: Vec::new() }
 }
 
 fn key(id: &str, scope: KeyScope) -> Key {
-    Key { id: id.into(), secret: Secret::new(format!("fake-{id}")), scope }
+    Key::declared(id, Secret::new(format!("fake-{id}")), scope)
 }
 
 async fn api() -> Arc<Api> {

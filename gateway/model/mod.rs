@@ -12,7 +12,8 @@ mod message;
 mod user;
 
 pub use app::{
-    App, AppSettings, Integration, Key, KeyScope, Limits, OnUnknown, Tenant, Webhook, WebhookVersion,
+    App, AppSettings, Integration, IntegrationStatus, Key, KeyScope, Limits, OnUnknown, ServiceAccount,
+    Tenant, Webhook, WebhookVersion,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Conversation, ConversationKind, Participant};

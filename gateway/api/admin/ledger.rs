@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::core::{Account, Decision};
-use crate::model::{Delivery, Id, KeyScope, State as DeliveryState, Tenant, Timestamp};
+use crate::model::{Delivery, Id, State as DeliveryState, Tenant, Timestamp};
 
 use super::super::auth::{authenticate, reach};
 use super::super::problem::Problem;
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 /// The apps a call is about: the one it names, else all that its key opens.
 fn apps_of(api: &Api, headers: &HeaderMap, app: Option<&str>) -> Result<Vec<Arc<Tenant>>, Problem> {
     let scope = authenticate(&api.settings, headers, api.core.now())?;
-    if scope == KeyScope::Account && app.is_none() {
+    if scope.is_account() && app.is_none() {
         return Ok(api.settings.tenants());
     }
     Ok(vec![reach(&api.settings, &scope, app)?])
