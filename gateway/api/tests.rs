@@ -25,7 +25,7 @@ use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
 use crate::model::{App, Id, Integration, Job, Key, KeyScope, NewJob, SystemClock, Tenant, Timestamp};
-use crate::settings::Declared;
+use crate::settings::{Declared, Sealer};
 use crate::spool::Spool;
 use crate::store::{
     Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
@@ -136,6 +136,7 @@ async fn api() -> Arc<Api> {
     let hour = Duration::from_secs(3600);
     let policy = Policy { public_base: "https://hub.example.org".into(), ..Policy::lasting(hour) };
     let (store, clock) = (Arc::new(Empty), Arc::new(SystemClock));
+    let seal = Arc::new(Sealer::new(None).expect("no key is fine"));
     let public = Url::parse("https://hub.example.org").expect("is a URL");
     let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
     let channels = Channels::new(Registry::builtin(), provider, public);
@@ -146,7 +147,7 @@ async fn api() -> Arc<Api> {
     let egress = ProviderEgress::new(Vec::new()).expect("a client");
     Arc::new(Api {
         core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes, Arc::default()),
-        settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
+        settings: Arc::new(Settings::open(store, clock, seal, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),

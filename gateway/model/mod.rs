@@ -9,6 +9,7 @@ mod id;
 mod job;
 mod media;
 mod message;
+mod seal;
 mod user;
 
 pub use app::{
@@ -25,4 +26,5 @@ pub use id::Id;
 pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;
 pub use message::{Author, Message, Role, Source};
+pub use seal::{Seal, SealBroken};
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

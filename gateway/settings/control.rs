@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Id, Integration, Limits, Tenant};
 use crate::store::{Batch, Expect, Record, StoreError};
 
-use super::{Settings, SettingsError};
+use super::{KeyOwner, Settings, SettingsError};
 
 /// What was set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,10 +50,10 @@ impl Settings {
         change(&mut control);
         let mut batch = Batch::new(&app);
         batch.put(Control::KIND, id.as_str(), &control, expect, None);
-        self.commit(&mut changes, batch, &app).await
+        self.commit(&mut changes, batch, &KeyOwner::App(app)).await
     }
 
-    /// Puts what operators set over what the file says.
+    /// Puts what operators set over what an integration was made with.
     pub(super) async fn control_all(&self, tenant: &mut Tenant) -> Result<(), StoreError> {
         let ids: Vec<String> = tenant.integrations.iter().map(|one| one.id.to_string()).collect();
         let found = self.store.load_all::<Control>(&tenant.app.id, &ids).await?;

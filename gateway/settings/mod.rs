@@ -3,23 +3,36 @@
 //! What the configuration file declares is kept in memory as declared; what the API creates lives in the
 //! store. A change is committed first, then what it touched is read anew and the snapshot exchanged.
 
+mod apps;
 mod control;
+mod integrations;
+mod keys;
+mod sealed;
+mod service_accounts;
+mod snapshot;
 mod webhooks;
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::model::{App, Clock, Id, Integration, Key, Tenant};
-use crate::store::{Batch, Cut, Store, StoreError};
+use crate::model::{App, Clock, Id, Integration, Key, Seal, Tenant};
+use crate::store::{Batch, Store, StoreError};
 
+pub use keys::{KEYS_MAX, KeyOwner};
+pub use sealed::Sealer;
 pub use webhooks::{WEBHOOKS_MAX, WebhookChange};
 
-/// How many entries of a list are read at once.
-const BITE: usize = 500;
+use snapshot::Snapshot;
+
+/// The name under which the store keeps what belongs to no app: apps, keys, service accounts. No app can be called so,
+/// since their ids are hex digits.
+pub const ACCOUNT: &str = "account";
+
+/// What a caller of a change adds to its batch.
+pub type Also<'a, T> = &'a (dyn Fn(&mut Batch, &T) + Sync);
 
 /// What the configuration file sets up.
 #[derive(Debug, Clone, Default)]
@@ -30,19 +43,12 @@ pub struct Declared {
     pub keys: Vec<Key>,
 }
 
-/// Everything set up, at one moment.
-#[derive(Debug, Clone, Default)]
-struct Snapshot {
-    tenants: BTreeMap<Id<App>, Arc<Tenant>>,
-    keys: HashMap<String, Arc<Key>>,
-    owners: HashMap<Id<Integration>, Id<App>>,
-}
-
 /// Apps, keys, integrations and webhooks as they stand.
 #[derive(Debug)]
 pub struct Settings {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    seal: Arc<dyn Seal>,
     snapshot: ArcSwap<Snapshot>,
     changes: Mutex<Changes>,
 }
@@ -55,6 +61,8 @@ struct Changes {
     /// Whether something may be committed that the snapshot does not show: who asked for it went away in the middle,
     /// or the store did not say what became of it.
     is_behind: bool,
+    /// What was on its way to the store when the one who asked for it went away.
+    unfinished: Option<Batch>,
 }
 
 /// Why a change was refused.
@@ -93,15 +101,17 @@ impl SettingsError {
 }
 
 impl Settings {
-    /// Loads everything.
+    /// Loads everything. What was encrypted with another key, or is while there is none, is refused.
     pub async fn open(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
+        seal: Arc<dyn Seal>,
         declared: Declared,
     ) -> Result<Settings, StoreError> {
         let (snapshot, changes) = (ArcSwap::default(), Mutex::default());
-        let settings = Settings { store, clock, snapshot, changes };
+        let settings = Settings { store, clock, seal, snapshot, changes };
         settings.declare(declared).await?;
+        settings.prove_key().await?;
         Ok(settings)
     }
 
@@ -110,7 +120,7 @@ impl Settings {
         let mut changes = self.changes.lock().await;
         for tenant in &mut declared.tenants {
             for webhook in tenant.webhooks.iter_mut().filter(|webhook| webhook.secret.is_empty()) {
-                webhook.secret = self.kept_secret(&tenant.app.id, &format!("webhook:{}", webhook.id)).await?;
+                webhook.secret = self.kept_secret(webhook).await?;
             }
         }
         changes.is_behind = true;
@@ -124,7 +134,7 @@ impl Settings {
         let Ok(mut changes) = self.changes.try_lock() else { return Ok(false) };
         let was_behind = changes.is_behind;
         if was_behind {
-            self.reload(&mut changes).await?;
+            self.finish(&mut changes).await?;
         }
         Ok(was_behind)
     }
@@ -145,6 +155,11 @@ impl Settings {
         snapshot.tenants.get(snapshot.owners.get(integration)?).cloned()
     }
 
+    /// What encrypts secrets before they are stored.
+    pub fn seal(&self) -> Arc<dyn Seal> {
+        self.seal.clone()
+    }
+
     /// A credential.
     pub fn key(&self, id: &str) -> Option<Key> {
         self.snapshot.load().keys.get(id).map(|key| Key::clone(key))
@@ -154,76 +169,49 @@ impl Settings {
     async fn changes(&self) -> Result<MutexGuard<'_, Changes>, StoreError> {
         let mut changes = self.changes.lock().await;
         if changes.is_behind {
-            self.reload(&mut changes).await?;
+            self.finish(&mut changes).await?;
         }
         Ok(changes)
     }
 
-    /// Commits a change of an app and shows it.
-    async fn commit(&self, changes: &mut Changes, batch: Batch, app: &Id<App>) -> Result<(), SettingsError> {
-        changes.is_behind = true;
-        self.store.commit(batch).await?;
-        self.reload_app(changes, app).await?;
-        changes.is_behind = false;
-        Ok(())
-    }
-
-    /// Reads everything anew.
-    async fn reload(&self, changes: &mut Changes) -> Result<(), StoreError> {
-        let mut snapshot = Snapshot::default();
-        for key in &changes.declared.keys {
-            snapshot.keys.insert(key.id.clone(), Arc::new(key.clone()));
-        }
-        for tenant in &changes.declared.tenants {
-            snapshot.enter(self.completed(tenant.clone()).await?);
-        }
-        self.snapshot.store(Arc::new(snapshot));
-        changes.is_behind = false;
-        Ok(())
-    }
-
-    /// Reads one app anew.
-    async fn reload_app(&self, changes: &Changes, app: &Id<App>) -> Result<(), StoreError> {
-        let declared = changes.declared.tenants.iter().find(|tenant| tenant.app.id == *app);
-        let Some(declared) = declared else { return Ok(()) };
-        let tenant = self.completed(declared.clone()).await?;
-        let mut snapshot = Snapshot::clone(&self.snapshot.load());
-        snapshot.enter(tenant);
-        self.snapshot.store(Arc::new(snapshot));
-        Ok(())
-    }
-
-    /// Adds to an app what the store has for it.
-    async fn completed(&self, mut tenant: Tenant) -> Result<Tenant, StoreError> {
-        tenant.webhooks.extend(self.stored_webhooks(&tenant.app.id).await?);
-        self.control_all(&mut tenant).await?;
-        Ok(tenant)
-    }
-
-    /// Everything a list names, in its order.
-    async fn members(&self, app: &Id<App>, list: &str) -> Result<Vec<String>, StoreError> {
-        let mut members = Vec::new();
-        let mut cut = Cut::After { rank: i64::MIN, limit: BITE };
-        loop {
-            let page = self.store.page(app, list, cut).await?;
-            let is_last = page.len() < BITE;
-            let Some(last) = page.last().cloned() else { return Ok(members) };
-            members.extend(page.into_iter().map(|entry| entry.member));
-            if is_last {
-                return Ok(members);
+    /// Makes the snapshot show what an earlier change left.
+    async fn finish(&self, changes: &mut Changes) -> Result<(), StoreError> {
+        if let Some(batch) = changes.unfinished.clone() {
+            // It may still be on its way: the same batch again waits for it and has no second effect.
+            match self.store.commit(batch).await {
+                Ok(()) | Err(StoreError::Conflict(_)) => changes.unfinished = None,
+                Err(error) => return Err(error),
             }
-            cut = Cut::Behind { rank: last.rank, member: last.member, limit: BITE };
         }
+        self.reload(changes).await
+    }
+
+    /// Commits so that the next one knows when this one is given up in the middle.
+    async fn write(&self, changes: &mut Changes, batch: Batch) -> Result<(), StoreError> {
+        changes.is_behind = true;
+        changes.unfinished = Some(batch.clone());
+        let written = self.store.commit(batch).await;
+        changes.unfinished = None;
+        written
+    }
+
+    /// Commits a change and shows it.
+    async fn commit(
+        &self,
+        changes: &mut Changes,
+        batch: Batch,
+        touched: &KeyOwner,
+    ) -> Result<(), SettingsError> {
+        self.write(changes, batch).await?;
+        self.reload_one(&changes.declared, touched).await?;
+        changes.is_behind = false;
+        Ok(())
     }
 }
 
-impl Snapshot {
-    fn enter(&mut self, tenant: Tenant) {
-        for integration in &tenant.integrations {
-            self.owners.insert(integration.id.clone(), tenant.app.id.clone());
-        }
-        self.tenants.insert(tenant.app.id.clone(), Arc::new(tenant));
-    }
+/// [`ACCOUNT`] as calls of the store want it.
+fn account() -> Id<App> {
+    Id::new(ACCOUNT)
 }
 
 /// 256 bits of chance, in hex.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{App, Id, Webhook, WebhookVersion};
-use crate::store::{Batch, Expect, Key as StoreKey, Record, StoreError};
+use crate::store::{Batch, Expect, SecretRecord, StoreError};
 
-use super::{Settings, SettingsError, fresh_secret};
+use super::{Also, KeyOwner, Settings, SettingsError, fresh_secret};
 
 /// Webhooks an app may have (`reference: Sunshine v1.1, limits`).
 pub const WEBHOOKS_MAX: usize = 10;
@@ -25,8 +25,9 @@ pub struct WebhookChange {
     pub include_full_user: Option<bool>,
 }
 
-impl Record for Webhook {
+impl SecretRecord for Webhook {
     const KIND: &'static str = "webhook";
+    const SECRET: &'static str = "secret";
 
     fn record_id(&self) -> String {
         self.id.to_string()
@@ -34,15 +35,32 @@ impl Record for Webhook {
 }
 
 /// The list of an app's stored webhooks.
-const WEBHOOKS: &str = "webhooks";
+pub(super) const WEBHOOKS: &str = "webhooks";
 
 /// A generated secret that outlives restarts.
 #[derive(Serialize, Deserialize)]
-struct KeptSecret {
+pub(super) struct KeptSecret {
+    /// Absent in documents of older versions.
+    #[serde(default)]
+    name: String,
     secret: String,
 }
 
-const KEPT_SECRET: &str = "secret";
+impl KeptSecret {
+    /// Under what a declared webhook's secret is kept.
+    pub(super) fn name_for(webhook: &Webhook) -> String {
+        format!("webhook:{}", webhook.id)
+    }
+}
+
+impl SecretRecord for KeptSecret {
+    const KIND: &'static str = "secret";
+    const SECRET: &'static str = "secret";
+
+    fn record_id(&self) -> String {
+        self.name.clone()
+    }
+}
 
 impl Settings {
     /// Adds a subscription. `change.target` must be there. What `also` adds is committed with it.
@@ -51,7 +69,7 @@ impl Settings {
         app: &Id<App>,
         version: WebhookVersion,
         change: WebhookChange,
-        also: &(dyn Fn(&mut Batch, &Webhook) + Sync),
+        also: Also<'_, Webhook>,
     ) -> Result<Webhook, SettingsError> {
         let mut changes = self.changes().await?;
         let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
@@ -71,10 +89,10 @@ impl Settings {
             declared: false,
         };
         let mut batch = Batch::new(app);
-        batch.insert(&webhook);
+        batch.put_sealed(&*self.seal, &webhook, Expect::Absent, None);
         batch.append(WEBHOOKS, now.millis(), webhook.id.as_str());
         also(&mut batch, &webhook);
-        self.commit(&mut changes, batch, app).await?;
+        self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await?;
         Ok(webhook)
     }
 
@@ -87,15 +105,16 @@ impl Settings {
     ) -> Result<Webhook, SettingsError> {
         let mut changes = self.changes().await?;
         self.refuse_declared(app, id)?;
-        let mut read = self.store.load::<Webhook>(app, id.as_str()).await?.ok_or(SettingsError::NotFound)?;
+        let read = self.store.load_sealed::<Webhook>(app, id.as_str(), &*self.seal).await?;
+        let mut read = read.ok_or(SettingsError::NotFound)?;
         let webhook = &mut read.value;
         webhook.target = change.target.unwrap_or_else(|| webhook.target.clone());
         webhook.triggers = change.triggers.unwrap_or_else(|| webhook.triggers.clone());
         webhook.include_client = change.include_client.unwrap_or(webhook.include_client);
         webhook.include_full_user = change.include_full_user.unwrap_or(webhook.include_full_user);
         let mut batch = Batch::new(app);
-        batch.update(&read);
-        self.commit(&mut changes, batch, app).await?;
+        batch.put_sealed(&*self.seal, &read.value, Expect::Version(read.version), None);
+        self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await?;
         Ok(read.value)
     }
 
@@ -106,7 +125,7 @@ impl Settings {
         let mut batch = Batch::new(app);
         batch.delete(Webhook::KIND, id.as_str());
         batch.remove(WEBHOOKS, id.as_str());
-        self.commit(&mut changes, batch, app).await
+        self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await
     }
 
     fn refuse_declared(&self, app: &Id<App>, id: &Id<Webhook>) -> Result<(), SettingsError> {
@@ -120,21 +139,20 @@ impl Settings {
 
     pub(super) async fn stored_webhooks(&self, app: &Id<App>) -> Result<Vec<Webhook>, StoreError> {
         let ids = self.members(app, WEBHOOKS).await?;
-        let found = self.store.load_all::<Webhook>(app, &ids).await?;
-        Ok(found.into_iter().flatten().map(|read| read.value).collect())
+        let found = self.store.load_all_sealed(app, &ids, &*self.seal).await?;
+        Ok(found.into_iter().map(|read| read.value).collect())
     }
 
-    /// The secret kept under a name, made on first sight.
-    pub(super) async fn kept_secret(&self, app: &Id<App>, name: &str) -> Result<String, StoreError> {
-        let key = StoreKey::new(KEPT_SECRET, name);
+    /// The secret kept for a declared webhook, made on first sight.
+    pub(super) async fn kept_secret(&self, webhook: &Webhook) -> Result<String, StoreError> {
+        let (app, name) = (&webhook.app, KeptSecret::name_for(webhook));
         loop {
-            if let Some(stored) = self.store.read(app, std::slice::from_ref(&key)).await?.pop().flatten() {
-                let kept: KeptSecret = serde_json::from_slice(&stored.body)
-                    .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-                return Ok(kept.secret);
+            if let Some(kept) = self.store.load_sealed::<KeptSecret>(app, &name, &*self.seal).await? {
+                return Ok(kept.value.secret);
             }
             let mut batch = Batch::new(app);
-            batch.put(KEPT_SECRET, name, &KeptSecret { secret: fresh_secret() }, Expect::Absent, None);
+            let kept = KeptSecret { name: name.clone(), secret: fresh_secret() };
+            batch.put_sealed(&*self.seal, &kept, Expect::Absent, None);
             match self.store.commit(batch).await {
                 // Another node was first: its secret counts.
                 Ok(()) | Err(StoreError::Conflict(_)) => {}
