@@ -37,5 +37,6 @@ mod reply;
 mod requests;
 mod restart;
 mod retry;
+mod sealed;
 mod users;
 mod webhooks;
