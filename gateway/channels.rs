@@ -64,6 +64,24 @@ impl Channels {
         broken
     }
 
+    /// Makes an integration's channel live, in place of one it had before.
+    pub fn put(&self, integration: &Id<Integration>, channel: &Arc<dyn Channel>) {
+        self.live.rcu(|live| {
+            let mut live = HashMap::clone(live);
+            live.insert(integration.clone(), channel.clone());
+            live
+        });
+    }
+
+    /// Takes an integration's channel away.
+    pub fn remove(&self, integration: &Id<Integration>) {
+        self.live.rcu(|live| {
+            let mut live = HashMap::clone(live);
+            live.remove(integration);
+            live
+        });
+    }
+
     /// The channel of an integration.
     pub fn get(&self, integration: &Id<Integration>) -> Option<Arc<dyn Channel>> {
         self.live.load().get(integration).cloned()
@@ -78,5 +96,28 @@ impl Channels {
     pub fn hook_url(&self, integration: &Integration) -> Url {
         let text = format!("{}/hooks/{}/{}", self.public_base(), integration.kind, integration.id);
         Url::parse(&text).expect("a public URL followed by plain words is a URL")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn one_integration_comes_and_goes_without_the_others() {
+        let public = Url::parse("https://hub.example.org").expect("a URL");
+        let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
+        let channels = Channels::new(Registry::builtin(), provider, public);
+        let settings = json!({"accountSid": "AC1", "authToken": "fake-token", "phoneNumber": "+15145550100"});
+        let settings = settings.as_object().expect("an object");
+        let made = |id| Integration::new(Id::new(id), Id::new("a"), "twilio", settings.clone());
+        let (one, other) = (made("1"), made("2"));
+        assert!(channels.replace([&one].into_iter()).is_empty());
+        channels.put(&other.id, &channels.build(&other).expect("a channel"));
+        let live = || [&one, &other].map(|integration| channels.get(&integration.id).is_some());
+        assert_eq!(live(), [true, true]);
+        channels.remove(&one.id);
+        assert_eq!(live(), [false, true]);
     }
 }

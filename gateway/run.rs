@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::core::Core;
 #[cfg(feature = "sim")]
 use crate::model::Integration;
-use crate::model::{Clock, SystemClock};
+use crate::model::{Clock, SystemClock, Tenant};
 use crate::outbox::Outbox;
 use crate::recorder::{self, Recorder};
 use crate::settings::{Declared, Settings};
@@ -209,6 +209,7 @@ impl Gateway {
                         changed = now;
                         self.reload(&path, &registry).await;
                     }
+                    self.catch_up().await;
                 }
                 error = first_failure(&mut self.tasks, &mut self.lasting) => {
                     self.finish(&mut signals).await;
@@ -233,6 +234,15 @@ impl Gateway {
                 info!("apps, keys, integrations and webhooks were read anew");
             }
             Err(error) => error!(%error, "the configuration was not taken over"),
+        }
+    }
+
+    /// Takes over what was changed by somebody who did not wait for the answer.
+    async fn catch_up(&self) {
+        match self.settings.catch_up().await {
+            Ok(true) => rebuild(&self.channels, &self.settings),
+            Ok(false) => {}
+            Err(error) => warn!(%error, "changed settings were not read yet"),
         }
     }
 
@@ -341,10 +351,18 @@ fn recorder(
 
 /// Builds the channels of all integrations anew.
 fn rebuild(channels: &Channels, settings: &Settings) {
-    let tenants = settings.tenants();
-    let integrations = tenants.iter().flat_map(|tenant| &tenant.integrations);
-    for (integration, problems) in channels.replace(integrations) {
-        error!(%integration, ?problems, "an integration cannot be used");
+    loop {
+        let tenants = settings.tenants();
+        let integrations = tenants.iter().flat_map(|tenant| &tenant.integrations);
+        for (integration, problems) in channels.replace(integrations) {
+            error!(%integration, ?problems, "an integration cannot be used");
+        }
+        // What the API changed in the meantime would be lost: its channel was put or removed before the exchange.
+        let now = settings.tenants();
+        let is_same = |(one, other): (&Arc<Tenant>, &Arc<Tenant>)| Arc::ptr_eq(one, other);
+        if tenants.len() == now.len() && tenants.iter().zip(&now).all(is_same) {
+            return;
+        }
     }
 }
 

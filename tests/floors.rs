@@ -44,6 +44,7 @@ const ADDRESSES: &[(&str, &[&str], &str)] = &[
     ("sha2", &["connectors/channel/signature.rs"], "signatures are compared in one place"),
     ("hyper", &["gateway/server.rs", "gateway/sim/server.rs"], "one accept loop with its time limits"),
     ("hyper_util", &["gateway/server.rs", "gateway/sim/server.rs"], "one accept loop with its time limits"),
+    ("ring", &["gateway/settings/sealed.rs"], "what is encrypted at rest is encrypted in one way"),
     ("prometheus_client", &["gateway/metrics/"], "what is counted stands on one page"),
     ("lettre", &["connectors/mailgun/"], "mail is one channel's business"),
 ];

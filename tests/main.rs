@@ -38,6 +38,7 @@ mod requests;
 mod restart;
 mod retry;
 mod returned;
+mod sealed;
 mod users;
 mod waits;
 mod webhooks;

@@ -151,7 +151,7 @@ fn is_there(target: &str, name: &str) -> bool {
             root().join("fixtures").join(channel).join(way).join(case).is_dir()
         }
         ("stores", [engine, case]) => {
-            let mut texts = vec![source("tests/stores.rs")];
+            let mut texts = vec![source("tests/stores.rs"), source("tests/settings_on_stores.rs")];
             texts.extend(files("gateway/store/suite", "rs"));
             let is_case = |text: &String| {
                 text.contains(&format!("{function}store")) || text.contains(&format!("::{case}\""))

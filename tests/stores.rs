@@ -2,6 +2,8 @@
 //!
 //! The Redis cases need a server whose data may be changed: `HELIOGRAPH_TEST_REDIS=redis://127.0.0.1:6379/0`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -11,6 +13,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+mod settings_on_stores;
 mod sigkill;
 
 fn main() -> ExitCode {
@@ -23,6 +26,10 @@ fn main() -> ExitCode {
         trials.push(Trial::test(format!("embedded_disk::{name}"), move || on_disk(case)));
         trials.push(Trial::test(format!("embedded_memory::{name}"), move || in_memory(case)));
         trials.push(Trial::test(format!("redis::{name}"), move || on_redis(case)));
+    }
+    for (name, case) in settings_on_stores::CASES {
+        trials.push(Trial::test(format!("embedded_disk::{name}"), move || on_disk(*case)));
+        trials.push(Trial::test(format!("redis::{name}"), move || on_emptied_redis(*case)));
     }
     trials.push(Trial::test("embedded_disk::what_was_committed_is_there_after_reopening", reopen_disk));
     trials.push(Trial::test("redis::what_was_committed_is_there_after_reopening", reopen_redis));
@@ -54,6 +61,19 @@ fn in_memory(case: suite::Case) -> Result<(), Failed> {
 fn on_redis(case: suite::Case) -> Result<(), Failed> {
     let url = redis_url()?;
     let _turn = REDIS_TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    run(&url, case)
+}
+
+/// The account's settings belong to no app, so what other cases left there must go first.
+fn on_emptied_redis(case: suite::Case) -> Result<(), Failed> {
+    let url = redis_url()?;
+    let _turn = REDIS_TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    let (address, database) = url.trim_start_matches("redis://").split_once('/').unwrap_or((&url, "0"));
+    let mut stream = TcpStream::connect(address.trim_start_matches("redis://"))?;
+    stream.write_all(format!("SELECT {database}\r\nFLUSHDB\r\nQUIT\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert_eq!(answer, "+OK\r\n+OK\r\n+OK\r\n", "the database could not be emptied");
     run(&url, case)
 }
 

@@ -1,6 +1,7 @@
 //! Webhook subscriptions: made, listed, changed and removed through the API.
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::harness::config::{APP, WEBHOOK};
 use crate::harness::receiver::Receiver;
@@ -12,6 +13,7 @@ on_both_engines! {
     a_webhook_is_changed_and_removed,
     a_webhook_must_have_a_target_and_known_triggers,
     an_app_has_ten_webhooks_at_most,
+    who_asks_at_once_makes_no_eleventh_webhook,
     a_new_webhook_hears_what_it_subscribed_to,
     a_declared_webhook_belongs_to_the_file,
 }
@@ -106,6 +108,22 @@ async fn an_app_has_ten_webhooks_at_most(engine: Engine) {
     let one_more = json!({"target": format!("{TARGET}/11")});
     rig.gateway.api().post(&of_app("/webhooks"), &one_more).await.refused(400, "bad_request");
     let list = rig.gateway.api().get(&format!("/v1.1/apps/{APP}/webhooks")).await.expect(200);
+    assert_eq!(list["webhooks"].as_array().map(Vec::len), Some(10));
+}
+
+async fn who_asks_at_once_makes_no_eleventh_webhook(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let mut callers = JoinSet::new();
+    for count in 0..30 {
+        let api = rig.gateway.api();
+        let body = json!({"target": format!("{TARGET}/{count}")});
+        callers.spawn(async move { api.post(&of_app("/webhooks"), &body).await.status });
+    }
+    let answers = callers.join_all().await;
+    // One is declared in the configuration.
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 9, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| **status == 400).count(), 21, "{answers:?}");
+    let list = rig.gateway.api().get(&of_app("/webhooks")).await.expect(200);
     assert_eq!(list["webhooks"].as_array().map(Vec::len), Some(10));
 }
 

@@ -96,7 +96,7 @@ pub(super) mod tests {
 
     fn find(id: &str) -> Option<Key> {
         let scope = KeyScope::App(Id::new("5963c0d619a30a2e00de36b8"));
-        (id == "app_1").then(|| Key { id: id.into(), secret: Secret::new("fake-secret"), scope })
+        (id == "app_1").then(|| Key::declared(id, Secret::new("fake-secret"), scope))
     }
 
     fn checked(header: Value, claims: Value) -> Result<Speaker, &'static str> {

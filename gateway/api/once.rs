@@ -94,7 +94,7 @@ async fn guarded(api: &Arc<Api>, request: Request, next: Next) -> Result<Respons
     let (mut parts, body) = request.into_parts();
     let (caller, home) = caller(api, &mut parts).await?;
     let body = whole(body, api.intake.limits.api).await?;
-    let mark = Mark::new(&caller, parts.uri.path(), &key, &body);
+    let mark = Mark::new(api.settings.seal(), &caller, parts.uri.path(), &key, &body);
     let Some(_turn) = api.intake.in_flight.take(&mark) else {
         return Err(Problem::conflict("A request with this Idempotency-Key is being worked on"));
     };
@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn a_key_is_worked_on_by_one_at_a_time() {
         let marks = InFlight::default();
-        let mark = Mark::new("app", "/", "key", b"");
+        let seal = crate::settings::Sealer::new(None).expect("no key is fine");
+        let mark = Mark::new(Arc::new(seal), "app", "/", "key", b"");
         let turn = marks.take(&mark).expect("it is free");
         assert!(marks.take(&mark).is_none());
         drop(turn);

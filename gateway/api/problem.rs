@@ -175,8 +175,8 @@ impl From<SettingsError> for Problem {
         let description = error.to_string();
         match error {
             SettingsError::NotFound => Problem::not_found(),
-            SettingsError::Declared(_) => Problem::forbidden(&description),
-            SettingsError::TooMany => Problem::bad_request(description),
+            SettingsError::Declared { .. } => Problem::forbidden(&description),
+            SettingsError::TooMany { .. } => Problem::bad_request(description),
             SettingsError::Store(error) => Problem::from(CoreError::from(error)),
         }
     }
@@ -214,8 +214,8 @@ mod tests {
         check(CoreError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
         check(CoreError::Store(StoreError::Corrupt("odd".into())), 500, "internal_server_error");
         check(SettingsError::NotFound, 404, "not_found");
-        check(SettingsError::Declared(crate::model::Id::new("w")), 403, "forbidden");
-        check(SettingsError::TooMany, 400, "bad_request");
+        check(SettingsError::Declared { what: "webhook", id: "w".into() }, 403, "forbidden");
+        check(SettingsError::TooMany { owner: "an app", most: 10, what: "webhooks" }, 400, "bad_request");
         check(SettingsError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
     }
 

@@ -26,10 +26,8 @@ use super::*;
 use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
-use crate::model::{
-    App, Id, Integration, Job, Key, KeyScope, Limits, NewJob, OnUnknown, SystemClock, Tenant, Timestamp,
-};
-use crate::settings::Declared;
+use crate::model::{App, Id, Integration, Job, Key, KeyScope, NewJob, SystemClock, Tenant, Timestamp};
+use crate::settings::{Declared, Sealer};
 use crate::spool::Spool;
 use crate::store::{
     Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
@@ -120,32 +118,16 @@ fn twilio() -> Integration {
         "authToken": "fake-auth-token",
         "phoneNumber": "+15145550100",
     });
-    Integration {
-        id: Id::new(TWILIO),
-        app: Id::new(APP),
-        kind: "twilio".into(),
-        display_name: None,
-        settings: settings.as_object().cloned().unwrap_or_default(),
-        limits: Limits::default(),
-        paused: false,
-        on_unknown: OnUnknown::default(),
-        ignore_opt_out: false,
-        user_receipts: None,
-    }
+    let settings = settings.as_object().cloned().unwrap_or_default();
+    Integration::new(Id::new(TWILIO), Id::new(APP), "twilio", settings)
 }
 
 fn tenant(id: &str, integrations: Vec<Integration>) -> Tenant {
-    let app = App {
-        id: Id::new(id),
-        name: "Demo".into(),
-        settings: Default::default(),
-        limits: Default::default(),
-    };
-    Tenant { app, integrations, webhooks: Vec::new() }
+    Tenant { app: App::new(Id::new(id), "Demo"), integrations, webhooks: Vec::new() }
 }
 
 fn key(id: &str, scope: KeyScope) -> Key {
-    Key { id: id.into(), secret: Secret::new(format!("fake-{id}")), scope }
+    Key::declared(id, Secret::new(format!("fake-{id}")), scope)
 }
 
 async fn api() -> Arc<Api> {
@@ -160,6 +142,7 @@ async fn api() -> Arc<Api> {
     let hour = Duration::from_secs(3600);
     let policy = Policy { public_base: "https://hub.example.org".into(), ..Policy::lasting(hour) };
     let (store, clock) = (Arc::new(Empty), Arc::new(SystemClock));
+    let seal = Arc::new(Sealer::new(None).expect("no key is fine"));
     let public = Url::parse("https://hub.example.org").expect("is a URL");
     let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
     let channels = Channels::new(Registry::builtin(), provider, public);
@@ -170,7 +153,7 @@ async fn api() -> Arc<Api> {
     let egress = ProviderEgress::new(Vec::new()).expect("a client");
     Arc::new(Api {
         core: Core::new(store.clone(), clock.clone(), policy, crate::wire::subscribes, Arc::default()),
-        settings: Arc::new(Settings::open(store, clock, declared).await.expect("nothing is written")),
+        settings: Arc::new(Settings::open(store, clock, seal, declared).await.expect("nothing is written")),
         channels: Arc::new(channels),
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),

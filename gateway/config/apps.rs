@@ -28,17 +28,17 @@ pub(super) fn read(
     for mut section in sections {
         let id = Id::new(hex_id(&mut section, &mut seen, problems));
         let app = App {
-            name: section.required("name", problems),
             settings: read_settings(section.section("settings", problems), problems),
             limits: read_pace(section.section("limits", problems), &["perSecond", "burst"], problems),
-            id: id.clone(),
+            declared: true,
+            ..App::new(id.clone(), section.required("name", problems))
         };
         for mut key in section.sections("keys", problems) {
             let key_id = key.required("id", problems);
             let secret = Secret::new(key.required("secret", problems));
             unique(&key, &key_id, &mut seen, problems);
             key.finish(problems);
-            keys.push(Key { id: key_id, secret, scope: KeyScope::App(id.clone()) });
+            keys.push(Key::declared(key_id, secret, KeyScope::App(id.clone())));
         }
         let mut integrations = Vec::new();
         for section in section.sections("integrations", problems) {
@@ -137,16 +137,13 @@ fn read_integration(
         note(problems, &path, &problem.message);
     }
     Some(Integration {
-        id,
-        app: app.clone(),
-        kind,
         display_name,
-        settings,
         limits,
-        paused: false,
         on_unknown,
         ignore_opt_out,
         user_receipts,
+        declared: true,
+        ..Integration::new(id, app.clone(), kind, settings)
     })
 }
 

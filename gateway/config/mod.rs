@@ -299,7 +299,7 @@ fn read_account(mut account: Section<'_>, problems: &mut Vec<Problem>) -> Key {
     let id = account.required("keyId", problems);
     let secret = Secret::new(account.required("secret", problems));
     account.finish(problems);
-    Key { id, secret, scope: KeyScope::Account }
+    Key::declared(id, secret, KeyScope::Account)
 }
 
 fn read_sim(mut sim: Section<'_>, problems: &mut Vec<Problem>) -> Option<SocketAddr> {

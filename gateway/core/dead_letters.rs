@@ -290,9 +290,7 @@ mod tests {
 
     use super::super::Policy;
     use super::*;
-    use crate::model::{
-        AppSettings, Clock, DeliverySubject, EventDestination, Limits, Notified, SystemClock, What,
-    };
+    use crate::model::{Clock, DeliverySubject, EventDestination, Notified, SystemClock, What};
     use crate::store;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -304,12 +302,7 @@ mod tests {
     }
 
     fn tenant() -> Tenant {
-        let app = App {
-            id: Id::new("a"),
-            name: "A".into(),
-            settings: AppSettings::default(),
-            limits: Limits::default(),
-        };
+        let app = App::new(Id::new("a"), "A");
         Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
     }
 

@@ -334,12 +334,11 @@ fn animal_name(user: &Id<User>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{App, AppSettings, Limits};
+    use crate::model::{App, AppSettings};
 
     fn tenant(use_animal_names: bool) -> Tenant {
         let settings = AppSettings { use_animal_names, ..AppSettings::default() };
-        let id = Id::new("5963c0d619a30a2e00de36b8");
-        let app = App { id, name: "Demo".into(), settings, limits: Limits::default() };
+        let app = App { settings, ..App::new(Id::new("5963c0d619a30a2e00de36b8"), "Demo") };
         Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
     }
 

@@ -247,24 +247,14 @@ mod tests {
             let settings = json!({
                 "accountSid": "AC1", "authToken": "fake-token", "phoneNumber": "+15145550100",
             });
-            let integration = Integration {
-                id: Id::new("5e1f438bf99fb467810c0ab9"),
-                app: Id::new("5963c0d619a30a2e00de36b8"),
-                kind: "twilio".into(),
-                display_name: None,
-                settings: settings.as_object().expect("an object").clone(),
-                limits: Default::default(),
-                on_unknown: Default::default(),
-                ignore_opt_out: false,
-                user_receipts: None,
-                paused: false,
-            };
+            let settings = settings.as_object().expect("an object").clone();
+            let (id, app) = (Id::new("5e1f438bf99fb467810c0ab9"), Id::new("5963c0d619a30a2e00de36b8"));
+            let integration = Integration::new(id, app, "twilio", settings);
             let public = Url::parse("https://hub.example.org").expect("a URL");
             let provider = HashMap::from([("twilio".to_owned(), Map::new())]);
             let channels = Channels::new(Registry::builtin(), provider, public);
             let channel = channels.build(&integration).expect("a channel");
-            let (id, settings, limits) = (integration.app.clone(), Default::default(), Default::default());
-            let app = App { id, name: "Demo".into(), settings, limits };
+            let app = App::new(integration.app.clone(), "Demo");
             let tenant = Tenant { app, integrations: vec![integration], webhooks: Vec::new() };
             let clock = Arc::new(SystemClock);
             let store: Arc<dyn Store> = Arc::new(Embedded::open(MEMORY, clock.clone()).expect("a store"));

@@ -3,14 +3,15 @@
 //! The mark of an `Idempotency-Key` is committed in the batch of the effect: there is no moment at which one is
 //! durable without the other, so nothing is left open by a process that dies, and nothing is done twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use heliograph_connectors::channel::signature::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{App, Id, Timestamp};
-use crate::store::{Batch, Expect, Record};
+use crate::model::{App, Id, Seal, Timestamp};
+use crate::store::{Batch, Expect, SecretRecord};
 
 use super::{Core, CoreError};
 
@@ -21,10 +22,11 @@ const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const ANSWER_MAX: usize = 256 * 1024;
 
 /// A caller's key for one request, and what the request said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Mark {
     id: String,
     digest: String,
+    seal: Arc<dyn Seal>,
 }
 
 /// What a request that carries a mark leaves behind: how it is answered, for whoever asks again.
@@ -63,8 +65,9 @@ struct Kept {
     answer: Option<String>,
 }
 
-impl Record for Kept {
+impl SecretRecord for Kept {
     const KIND: &'static str = "once";
+    const SECRET: &'static str = "answer";
 
     fn record_id(&self) -> String {
         self.id.clone()
@@ -72,10 +75,11 @@ impl Record for Kept {
 }
 
 impl Mark {
-    /// The mark of a request: keys of different callers and for different paths never meet.
-    pub fn new(caller: &str, path: &str, key: &str, body: &[u8]) -> Mark {
+    /// The mark of a request: keys of different callers and for different paths never meet. What is answered may
+    /// hold a secret, so it is kept sealed.
+    pub fn new(seal: Arc<dyn Seal>, caller: &str, path: &str, key: &str, body: &[u8]) -> Mark {
         let named = format!("{caller}\n{path}\n{key}");
-        Mark { id: hex::encode(sha256(named.as_bytes())), digest: hex::encode(sha256(body)) }
+        Mark { id: hex::encode(sha256(named.as_bytes())), digest: hex::encode(sha256(body)), seal }
     }
 
     /// Under what it is kept.
@@ -91,14 +95,14 @@ impl<T> Once<'_, T> {
         let answer = (self.answer)(done).to_string();
         let answer = (answer.len() <= ANSWER_MAX).then_some(answer);
         let kept = Kept { id: mark.id.clone(), digest: mark.digest.clone(), status: self.status, answer };
-        batch.put(Kept::KIND, mark.id.clone(), &kept, Expect::Absent, Some(now + KEPT));
+        batch.put_sealed(&*mark.seal, &kept, Expect::Absent, Some(now + KEPT));
     }
 }
 
 impl Core {
     /// What became of a request with this mark, if it was done before.
     pub async fn earlier(&self, app: &Id<App>, mark: &Mark) -> Result<Option<Earlier>, CoreError> {
-        let found = self.store.load::<Kept>(app, &mark.id).await?;
+        let found = self.store.load_sealed::<Kept>(app, &mark.id, &*mark.seal).await?;
         Ok(found.map(|found| compare(mark, found.value)))
     }
 }
@@ -116,7 +120,13 @@ fn compare(mark: &Mark, kept: Kept) -> Earlier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Sealer;
     use crate::store::Document;
+
+    fn mark(caller: &str, path: &str, key: &str, body: &[u8]) -> Mark {
+        let seal = Sealer::new(None).expect("no key is fine");
+        Mark::new(Arc::new(seal), caller, path, key, body)
+    }
 
     fn kept(mark: &Mark, answer: fn(&()) -> Value) -> Kept {
         let mut batch = Batch::new(&Id::new("app"));
@@ -129,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_the_callers_the_paths_and_the_keys() {
-        let mark = |caller, path, key| Mark::new(caller, path, key, b"").id;
+        let mark = |caller, path, key| mark(caller, path, key, b"").id;
         let all = [mark("a", "/b", "c"), mark("a", "/bc", ""), mark("", "a/b", "c"), mark("a", "/b", "d")];
         for (at, one) in all.iter().enumerate() {
             assert!(!all[at + 1..].contains(one));
@@ -138,10 +148,10 @@ mod tests {
 
     #[test]
     fn the_same_request_is_answered_and_another_is_told_apart() {
-        let mark = Mark::new("app", "/notifications", "key", b"{}");
+        let other = mark("app", "/notifications", "key", b"{ }");
+        let mark = mark("app", "/notifications", "key", b"{}");
         let answered = Earlier::Answered { status: 201, body: "1".into() };
         assert_eq!(compare(&mark, kept(&mark, |()| Value::from(1))), answered);
-        let other = Mark::new("app", "/notifications", "key", b"{ }");
         assert_eq!(compare(&other, kept(&mark, |()| Value::from(1))), Earlier::Another);
         let long: fn(&()) -> Value = |()| Value::from("x".repeat(ANSWER_MAX));
         assert_eq!(compare(&mark, kept(&mark, long)), Earlier::TooLong);

@@ -7,19 +7,49 @@ use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Id;
+use super::{Id, Timestamp};
 
 /// A tenant: users, conversations and integrations live inside one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct App {
     /// 24 hex digits.
     pub id: Id<App>,
     /// What people call it; also the author's name where a message gives none.
     pub name: String,
     /// Its switches.
+    #[serde(default)]
     pub settings: AppSettings,
     /// The pace all its integrations share; none when nothing is set.
+    #[serde(default)]
     pub limits: Limits,
+    /// What its makers noted about it.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    /// The service account with whose key it was made.
+    #[serde(default)]
+    pub service_account: Option<Id<ServiceAccount>>,
+    /// Whether it comes from the configuration file, so that the API may not change it.
+    #[serde(skip)]
+    pub declared: bool,
+    /// When it was made; 1970 for a declared one.
+    pub created: Timestamp,
+}
+
+impl App {
+    /// An app of which nothing else is set.
+    pub fn new(id: Id<App>, name: impl Into<String>) -> App {
+        App {
+            id,
+            name: name.into(),
+            settings: AppSettings::default(),
+            limits: Limits::default(),
+            metadata: Map::new(),
+            service_account: None,
+            declared: false,
+            created: Timestamp::from_millis(0),
+        }
+    }
 }
 
 /// An app's switches, by the names v1.1 gives them.
@@ -39,33 +69,64 @@ pub struct AppSettings {
 }
 
 /// A credential.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Key {
     /// `app_…`, `act_…` or `svc_…`.
     pub id: String,
+    /// What people call it; its id in the configuration file.
+    pub name: String,
     /// What tokens are signed with, and the password of Basic.
     pub secret: Secret,
     /// What it may reach.
     pub scope: KeyScope,
+    /// Whether it comes from the configuration file, so that the API may not change it.
+    pub declared: bool,
+    /// When it was made; 1970 for a declared one.
+    pub created: Timestamp,
+}
+
+impl Key {
+    /// A key as the configuration file declares it.
+    pub fn declared(id: impl Into<String>, secret: Secret, scope: KeyScope) -> Key {
+        let (id, created) = (id.into(), Timestamp::from_millis(0));
+        Key { name: id.clone(), id, secret, scope, declared: true, created }
+    }
 }
 
 /// What a key may reach.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum KeyScope {
     /// Every app.
     Account,
-    /// Every app, for a service account.
+    /// Every app, as long as the service account is there.
     ServiceAccount(Id<ServiceAccount>),
     /// One app.
     App(Id<App>),
 }
 
-/// Somebody who works for the account with keys of their own.
-#[derive(Debug, Clone)]
-pub struct ServiceAccount;
+impl KeyScope {
+    /// Whether it reaches every app.
+    pub fn is_account(&self) -> bool {
+        matches!(self, KeyScope::Account | KeyScope::ServiceAccount(_))
+    }
+}
+
+/// Somebody who works on the account with keys of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceAccount {
+    /// 24 hex digits.
+    pub id: Id<ServiceAccount>,
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+}
 
 /// A configured channel of an app.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Integration {
     /// 24 hex digits.
     pub id: Id<Integration>,
@@ -74,19 +135,76 @@ pub struct Integration {
     /// The channel's type: `twilio`.
     pub kind: String,
     /// What people call it.
+    #[serde(default)]
     pub display_name: Option<String>,
     /// The connector's settings, secrets included.
     pub settings: Map<String, Value>,
+    /// What the provider knows better than the settings, as it said when it was asked.
+    #[serde(default)]
+    pub facts: Map<String, Value>,
+    /// Whether it can be used, as far as that is known.
+    #[serde(default)]
+    pub status: IntegrationStatus,
     /// The pace set for it; what is unset is the channel's.
+    #[serde(default)]
     pub limits: Limits,
     /// Whether an operator holds back all it sends.
+    #[serde(skip)]
     pub paused: bool,
     /// What to do with a send whose outcome stays unknown.
+    #[serde(default)]
     pub on_unknown: OnUnknown,
     /// Send even to those who opted out.
+    #[serde(default)]
     pub ignore_opt_out: bool,
     /// Whether arrival at the person is reported; the channel's own answer when unset.
+    #[serde(default)]
     pub user_receipts: Option<bool>,
+    /// Whether it comes from the configuration file, so that the API may not change it.
+    #[serde(skip)]
+    pub declared: bool,
+    /// When it was made; 1970 for a declared one.
+    pub created: Timestamp,
+}
+
+/// Whether an integration can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IntegrationStatus {
+    /// It can.
+    #[default]
+    Active,
+    /// Not yet, or not any more.
+    Inactive,
+    /// The provider refuses it, for this reason.
+    Error(String),
+}
+
+impl Integration {
+    /// An integration of which nothing else is set.
+    pub fn new(
+        id: Id<Integration>,
+        app: Id<App>,
+        kind: impl Into<String>,
+        settings: Map<String, Value>,
+    ) -> Integration {
+        Integration {
+            id,
+            app,
+            kind: kind.into(),
+            display_name: None,
+            settings,
+            facts: Map::new(),
+            status: IntegrationStatus::default(),
+            limits: Limits::default(),
+            paused: false,
+            on_unknown: OnUnknown::default(),
+            ignore_opt_out: false,
+            user_receipts: None,
+            declared: false,
+            created: Timestamp::from_millis(0),
+        }
+    }
 }
 
 /// Without the settings: they hold secrets.
@@ -226,18 +344,7 @@ mod tests {
         let secret = "fake-secret";
         let mut settings = Map::new();
         settings.insert("authToken".into(), secret.into());
-        let integration = Integration {
-            id: Id::new("i"),
-            app: Id::new("a"),
-            kind: "twilio".into(),
-            display_name: None,
-            settings,
-            limits: Limits::default(),
-            paused: false,
-            on_unknown: OnUnknown::Resend,
-            ignore_opt_out: false,
-            user_receipts: None,
-        };
+        let integration = Integration::new(Id::new("i"), Id::new("a"), "twilio", settings);
         let webhook = Webhook {
             id: Id::new("w"),
             app: Id::new("a"),
@@ -249,7 +356,7 @@ mod tests {
             include_full_user: false,
             declared: false,
         };
-        let key = Key { id: "k".into(), secret: Secret::new(secret), scope: KeyScope::Account };
+        let key = Key::declared("k", Secret::new(secret), KeyScope::Account);
         let shown = format!("{integration:?} {webhook:?} {key:?}");
         assert!(!shown.contains(secret), "{shown}");
     }

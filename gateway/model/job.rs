@@ -171,21 +171,10 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
-    use crate::model::{Author, Limits, OnUnknown};
+    use crate::model::Author;
 
     fn sent(priority: Priority, later: i64) -> (NewJob, Job) {
-        let integration = Integration {
-            id: Id::new("5e1f"),
-            app: Id::new("a"),
-            kind: "twilio".into(),
-            display_name: None,
-            settings: Map::new(),
-            limits: Limits::default(),
-            paused: false,
-            on_unknown: OnUnknown::Resend,
-            ignore_opt_out: false,
-            user_receipts: None,
-        };
+        let integration = Integration::new(Id::new("5e1f"), Id::new("a"), "twilio", Map::new());
         let at = Timestamp::from_millis(0);
         let purpose = Purpose::Notification { author: Author::business(), priority };
         let body = Body::Content(Content::text("hi"));

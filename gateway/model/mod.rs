@@ -9,11 +9,12 @@ mod id;
 mod job;
 mod media;
 mod message;
+mod seal;
 mod user;
 
 pub use app::{
-    App, AppSettings, Integration, Key, KeyScope, Limits, OnUnknown, ServiceAccount, Tenant, Webhook,
-    WebhookVersion,
+    App, AppSettings, Integration, IntegrationStatus, Key, KeyScope, Limits, OnUnknown, ServiceAccount,
+    Tenant, Webhook, WebhookVersion,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Conversation, ConversationKind, Participant};
@@ -25,4 +26,5 @@ pub use id::Id;
 pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;
 pub use message::{Author, Message, Role, Source};
+pub use seal::{Seal, SealBroken};
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

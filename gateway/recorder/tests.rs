@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::scrub::{Known, Scrubber};
 use super::*;
-use crate::model::{Id, Limits, OnUnknown};
+use crate::model::Id;
 
 fn scrubber() -> Scrubber {
     let known = Known {
@@ -90,18 +90,10 @@ fn integration(case: &Path) -> (Integration, String, i64) {
     let table: toml::Table = text.parse().expect("TOML");
     let settings = serde_json::to_value(&table["settings"]).expect("JSON");
     let hook_url = table["hookUrl"].as_str().expect("an address").to_owned();
-    let integration = Integration {
-        id: Id::new(hook_url.rsplit('/').next().unwrap_or_default()),
-        app: Id::new("5963c0d619a30a2e00de36b8"),
-        kind: table["type"].as_str().expect("a type").to_owned(),
-        display_name: None,
-        settings: settings.as_object().expect("a table").clone(),
-        limits: Limits::default(),
-        paused: false,
-        on_unknown: OnUnknown::default(),
-        ignore_opt_out: false,
-        user_receipts: None,
-    };
+    let id = Id::new(hook_url.rsplit('/').next().unwrap_or_default());
+    let kind = table["type"].as_str().expect("a type");
+    let settings = settings.as_object().expect("a table").clone();
+    let integration = Integration::new(id, Id::new("5963c0d619a30a2e00de36b8"), kind, settings);
     let received_at = table.get("receivedAt").and_then(toml::Value::as_integer).unwrap_or(0);
     (integration, hook_url, received_at)
 }

@@ -18,7 +18,7 @@ use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::model::Clock;
 use crate::outbox::{Announcing, Outbox};
-use crate::settings::{Declared, Settings};
+use crate::settings::{Declared, Sealer, Settings};
 use crate::spool::Spool;
 use crate::store::{self, Metered, Store};
 
@@ -45,7 +45,7 @@ pub(super) fn warn_of_unused(config: &Config) {
         );
     }
     if config.secrets_key.is_none() {
-        warn!("secrets.key is not set: credentials made through the API are stored in the clear");
+        warn!("secrets.key is not set: the secrets in the store are not encrypted");
     }
 }
 
@@ -88,7 +88,8 @@ pub(super) async fn open_settings(
     store: &Arc<dyn Store>,
 ) -> Result<Arc<Settings>, String> {
     let declared = Declared { tenants: config.tenants.clone(), keys: config.keys.clone() };
-    let settings = Settings::open(store.clone(), clock.clone(), declared).await;
+    let seal = Arc::new(Sealer::new(config.secrets_key.as_ref())?);
+    let settings = Settings::open(store.clone(), clock.clone(), seal, declared).await;
     settings.map(Arc::new).map_err(|error| error.to_string())
 }
 

@@ -7,6 +7,7 @@ mod batch;
 pub mod embedded;
 mod metered;
 pub mod redis;
+mod sealing;
 pub mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 pub use metered::Metered;
+
+pub use sealing::SecretRecord;
 
 pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
 

@@ -7,18 +7,8 @@ use heliograph_connectors::channel::{ChannelError, Content, Reach, Stage};
 use proptest::prelude::*;
 
 fn delivery(total: usize) -> Delivery {
-    let integration = Integration {
-        id: Id::new("5e1f438bf99fb467810c0ab9"),
-        app: Id::new("5963c0d619a30a2e00de36b8"),
-        kind: "twilio".into(),
-        display_name: None,
-        settings: Default::default(),
-        limits: Default::default(),
-        paused: false,
-        on_unknown: Default::default(),
-        ignore_opt_out: false,
-        user_receipts: None,
-    };
+    let (id, app) = (Id::new("5e1f438bf99fb467810c0ab9"), Id::new("5963c0d619a30a2e00de36b8"));
+    let integration = Integration::new(id, app, "twilio", Default::default());
     let now = Timestamp::from_millis(1_000);
     let purpose = Purpose::Notification { author: Author::business(), priority: Priority::Normal };
     let body = Body::Content(Content::text("hello"));
