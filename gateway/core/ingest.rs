@@ -227,7 +227,14 @@ impl Core {
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
         let source =
             Source { integration: Some(scene.integration.id.clone()), ..Source::of(&scene.integration.kind) };
-        let what = What::Postback { user: known.user, client, payload: payload.to_owned(), source };
+        let what = What::Postback {
+            user: known.user,
+            client,
+            payload: payload.to_owned(),
+            source,
+            message: None,
+            action: None,
+        };
         self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
         self.store.commit(batch).await?;
         Ok(())

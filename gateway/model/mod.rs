@@ -19,7 +19,7 @@ pub use conversation::{Conversation, ConversationKind, Participant};
 pub use delivery::{
     Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Standing, State, Total,
 };
-pub use event::{DeliverySubject, Event, EventDestination, LinkOutcome, What};
+pub use event::{DeliverySubject, Departed, Event, EventDestination, LinkOutcome, Referral, What};
 pub use id::Id;
 pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;

@@ -59,7 +59,7 @@ fn all_actions(actions: &[Action]) -> Written {
 }
 
 /// An action as it is kept, with what receivers expect to find beside it.
-fn action(action: &Action) -> Written {
+pub(super) fn action(action: &Action) -> Written {
     let shown = Written::of(action);
     match action {
         Action::Postback { .. } | Action::Reply { .. } | Action::LocationRequest { .. } => {

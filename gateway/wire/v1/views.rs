@@ -4,7 +4,8 @@ use heliograph_connectors::channel::signature;
 use serde_json::{Value, json};
 
 use crate::model::{
-    Author, Client, ClientStatus, Conversation, Message, Role, Source, User, Webhook, WebhookVersion,
+    Author, Client, ClientStatus, Conversation, Departed, Id, Message, Role, Source, User, Webhook,
+    WebhookVersion,
 };
 use crate::wire::written::Written;
 
@@ -31,16 +32,25 @@ pub fn truncated_user(user: &User) -> Value {
     person(user).into()
 }
 
+/// Somebody who is no more, as events name them.
+pub(super) fn departed(user: &Departed) -> Value {
+    named(&user.id, user.external_id.as_ref(), user.conversation_started).into()
+}
+
 /// A user as events name them to those who asked for more: with the profile, without the clients.
 pub(super) fn full_user(user: &User) -> Value {
     person(user).and(profile(user)).into()
 }
 
 fn person(user: &User) -> Written {
+    named(&user.id, user.external_id.as_ref(), user.conversation_started)
+}
+
+fn named(id: &Id<User>, external_id: Option<&String>, conversation_started: bool) -> Written {
     Written::new()
-        .with("_id", &user.id)
-        .maybe("userId", user.external_id.as_ref())
-        .with("conversationStarted", user.conversation_started)
+        .with("_id", id)
+        .maybe("userId", external_id)
+        .with("conversationStarted", conversation_started)
 }
 
 fn profile(user: &User) -> Written {
@@ -165,7 +175,7 @@ pub fn webhook(webhook: &Webhook) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Confirmation, ConversationKind, Id, Participant, PendingLink, Timestamp};
+    use crate::model::{Confirmation, ConversationKind, Participant, PendingLink, Timestamp};
     use crate::wire::v1::sample;
 
     #[test]
