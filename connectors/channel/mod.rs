@@ -25,7 +25,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use capabilities::{Capabilities, Confirmations, Rate, Reach};
-pub use content::{Action, AspectRatio, Body, Content, Field, FieldKind, Item, MapPlace, SelectOption};
+pub use content::{
+    Action, Answer, Answered, AspectRatio, Body, Choice, Content, Field, FieldKind, Item, MapPlace,
+    SelectOption,
+};
 pub use egress::{Egress, EgressError, Request, Response};
 pub use error::{ChannelError, Code, Fate, Scope};
 pub use inbound::{InboundEvent, InboundMessage, MediaSource, Person, Receipt, Stage};

@@ -1,8 +1,9 @@
 //! Facebook Messenger: the settings, the channel, and the only place here that awaits.
 //!
-//! `inbound` reads hooks, `outbound` writes requests and reads answers, `error` knows what Messenger's error
-//! codes mean; all three are pure. What WhatsApp does the same way is in `crate::meta`.
+//! `inbound` reads hooks, `outbound` writes requests and reads answers with the `button`s in them, `error` knows what
+//! Messenger's error codes mean; all are pure. What WhatsApp does the same way is in `crate::meta`.
 
+mod button;
 mod error;
 mod inbound;
 mod outbound;

@@ -92,6 +92,9 @@ impl Core {
             source: Source::of("api"),
             payload: post.payload.clone(),
             metadata: post.metadata.clone(),
+            delivery: None,
+            media_size: None,
+            quoted: None,
         };
         let mut batch = Batch::new(&tenant.app.id);
         let (message, recent_notifications) = match post.author.role {

@@ -23,5 +23,5 @@ pub use event::{DeliverySubject, Departed, Event, EventDestination, LinkOutcome,
 pub use id::Id;
 pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;
-pub use message::{Author, Message, Role, Source};
+pub use message::{Author, Message, Quoted, Role, Source};
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};
