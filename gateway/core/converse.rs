@@ -9,12 +9,12 @@ use crate::model::{
 };
 use crate::store::Batch;
 
-use super::identify::name_of;
-use super::records::{append_message, save};
+use super::identify::{Known, name_of};
+use super::records::append_message;
 use super::{Core, CoreError, Once, Tries};
 
 /// Messages a conversation may hold (Sunshine v1.1, limits).
-const MESSAGES_MAX: u32 = 30_000;
+const MESSAGES_MAX: usize = 30_000;
 
 /// A message to be said in a user's conversation.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Post {
     pub author: Author,
     /// What.
     pub content: Content,
+    /// What is said in the same breath, each as a message of its own.
+    pub extra: Vec<Content>,
     /// What a quick reply carried.
     pub payload: Option<String>,
     /// The business's own facts.
@@ -40,11 +42,20 @@ pub enum Toward {
     Kind(String),
 }
 
+impl Post {
+    /// All that is said, in order.
+    fn contents(&self) -> impl Iterator<Item = &Content> {
+        std::iter::once(&self.content).chain(&self.extra)
+    }
+}
+
 /// A message as it was stored.
 #[derive(Debug, Clone)]
 pub struct Posted {
     /// The message.
     pub message: Message,
+    /// Those said in the same breath, in order.
+    pub extra: Vec<Message>,
     /// Its conversation, as it stands now.
     pub conversation: Conversation,
 }
@@ -76,59 +87,39 @@ impl Core {
     ) -> Result<Posted, CoreError> {
         let now = self.clock.now();
         let mut known = self.find_known(tenant, user).await?;
-        if known.conversation.message_count >= MESSAGES_MAX {
+        if known.conversation.message_count as usize + post.contents().count() > MESSAGES_MAX {
             return Err(CoreError::ConversationFull);
         }
         let client = match post.author.role {
             Role::Business => choose(&known.user.clients, post.destination.as_ref())?.cloned(),
             Role::User => None,
         };
-        let message = Message {
-            id: Id::fresh(now),
-            conversation: known.conversation.id.clone(),
-            author: post.author.clone(),
-            received: known.conversation.next_message_at(now),
-            content: post.content.clone(),
-            source: Source::of("api"),
-            payload: post.payload.clone(),
-            metadata: post.metadata.clone(),
-            delivery: None,
-            media_size: None,
-            quoted: None,
+        let mut recent_notifications = match post.author.role {
+            Role::Business => Vec::new(),
+            Role::User => self.recent_notifications(tenant, &known.conversation).await?,
         };
+        known.user_starts();
+        let author = author_of(tenant, &known.user, &post.author);
         let mut batch = Batch::new(&tenant.app.id);
-        let (message, recent_notifications) = match post.author.role {
-            Role::Business => {
-                known.conversation.participants.iter_mut().for_each(|participant| participant.unread += 1);
-                // Whoever answers has read.
-                known.conversation.business_last_read = Some(message.received);
-                let name = post.author.name.clone().unwrap_or_else(|| tenant.app.name.clone());
-                let author = Author { name: Some(name), ..message.author };
-                (Message { author, ..message }, Vec::new())
+        let mut messages = Vec::new();
+        for content in post.contents() {
+            let message = said(&mut known, &author, content, post, now);
+            append_message(&mut batch, &message);
+            if let Some(client) = &client {
+                self.dispatch(tenant, &known.user.id, client, &message, now, &mut batch);
             }
-            Role::User => {
-                let recent = self.recent_notifications(tenant, &known.conversation).await?;
-                known.conversation.said_by(&known.user.id, message.received);
-                let name =
-                    post.author.name.clone().unwrap_or_else(|| name_of(tenant, &known.user, None, None));
-                let author = Author { user: Some(known.user.id.clone()), name: Some(name), ..message.author };
-                (Message { author, ..message }, recent)
-            }
-        };
-        known.conversation.message_count += 1;
-        append_message(&mut batch, &message);
-        if let Some(client) = &client {
-            self.dispatch(tenant, &known.user.id, client, &message, now, &mut batch);
+            let what = What::Message {
+                message: message.clone(),
+                user: known.user.clone(),
+                client: None,
+                recent_notifications: std::mem::take(&mut recent_notifications),
+            };
+            self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
+            messages.push(message);
         }
-        if !known.user.conversation_started {
-            known.user.conversation_started = true;
-            save(&mut batch, known.user_version, &known.user);
-        }
-        save(&mut batch, known.conversation_version, &known.conversation);
-        let what =
-            What::Message { message: message.clone(), user: known.user, client: None, recent_notifications };
-        self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
-        let posted = Posted { message, conversation: known.conversation };
+        known.save_changed(&mut batch);
+        let message = messages.remove(0);
+        let posted = Posted { message, extra: messages, conversation: known.conversation };
         once.enter(&mut batch, now, &posted);
         self.store.commit(batch).await?;
         Ok(posted)
@@ -161,6 +152,45 @@ impl Core {
     }
 }
 
+/// Who says it, under the name that is shown.
+fn author_of(tenant: &Tenant, user: &User, given: &Author) -> Author {
+    let own = || match given.role {
+        Role::Business => tenant.app.name.clone(),
+        Role::User => name_of(tenant, user, None, None),
+    };
+    let name = Some(given.name.clone().unwrap_or_else(own));
+    let user = matches!(given.role, Role::User).then(|| user.id.clone());
+    Author { user, name, ..given.clone() }
+}
+
+/// The next message of a post, which moves its conversation along.
+fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now: Timestamp) -> Message {
+    let conversation = &mut known.conversation;
+    let received = conversation.next_message_at(now);
+    conversation.message_count += 1;
+    match author.role {
+        Role::Business => {
+            conversation.participants.iter_mut().for_each(|participant| participant.unread += 1);
+            // Whoever answers has read.
+            conversation.business_last_read = Some(received);
+        }
+        Role::User => conversation.said_by(&known.user.id, received),
+    }
+    Message {
+        id: Id::fresh(now),
+        conversation: conversation.id.clone(),
+        author: author.clone(),
+        received,
+        content: content.clone(),
+        source: Source::of("api"),
+        payload: post.payload.clone(),
+        metadata: post.metadata.clone(),
+        delivery: None,
+        media_size: None,
+        quoted: None,
+    }
+}
+
 /// The identity a message goes to: where the caller says, else where the person was last.
 fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&'a Client>, CoreError> {
     let fits = |client: &&Client| match toward {
@@ -177,33 +207,4 @@ fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(integration: &str, seen: Option<i64>) -> Client {
-        Client {
-            id: Id::new(format!("c-{integration}")),
-            kind: "twilio".into(),
-            integration: Id::new(integration),
-            address: "+15145550101".into(),
-            status: ClientStatus::Active,
-            display_name: None,
-            raw: Value::Null,
-            last_seen: seen.map(Timestamp::from_millis),
-            linked_at: None,
-            aliases: Vec::new(),
-            thread: None,
-        }
-    }
-
-    #[test]
-    fn messages_go_where_the_person_was_last_unless_told_otherwise() {
-        let clients = [client("a", Some(1)), client("b", Some(2)), client("c", None)];
-        let chosen =
-            |toward: Option<Toward>| choose(&clients, toward.as_ref()).map(|c| c.map(|c| c.id.to_string()));
-        assert_eq!(chosen(None).expect("any will do"), Some("c-b".into()));
-        assert_eq!(chosen(Some(Toward::Integration(Id::new("c")))).expect("is linked"), Some("c-c".into()));
-        assert!(chosen(Some(Toward::Kind("whatsapp".into()))).is_err());
-        assert!(matches!(choose(&[], None), Ok(None)));
-    }
-}
+mod tests;
