@@ -14,10 +14,10 @@ use axum::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    Sim,
+    Account, Sim,
     inbox::InboxRuleRequest,
     limits::LimitRequest,
     lock,
@@ -41,6 +41,7 @@ pub(super) fn routes() -> Router<Arc<Sim>> {
         .route("/control/limits", get(list_limits).put(set_limit))
         .route("/control/door", put(shut_door))
         .route("/control/inbox", post(add_inbox_rule))
+        .route("/control/accounts", put(admit))
 }
 
 /// What a control call answers when it was asked for something it does not know.
@@ -119,7 +120,7 @@ async fn write(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
     let is_new = before.is_none();
     let written = before.unwrap_or_else(|| {
         Arc::new(Written {
-            account: Arc::clone(account),
+            account,
             provider_id,
             from: asked.from,
             text: asked.text.unwrap_or_default(),
@@ -182,6 +183,22 @@ async fn set_limit(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
     let asked: LimitRequest = parse(&body)?;
     is_known(&sim, &asked.integration_id)?;
     lock(&sim.limits).set(asked, Instant::now())?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AccountRequest {
+    integration_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    hook_url: String,
+    settings: Map<String, Value>,
+}
+
+async fn admit(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
+    let AccountRequest { integration_id, kind, hook_url, settings } = parse(&body)?;
+    sim.admit(Account { kind, integration_id, hook_url, settings })?;
     Ok(Json(json!({})))
 }
 

@@ -16,6 +16,7 @@ mod messagebird;
 mod messenger;
 mod meta;
 mod outbox;
+mod places;
 mod provider;
 mod rules;
 mod server;
@@ -52,6 +53,9 @@ use self::{
 
 /// How many messages people wrote are remembered for repeating, and how many bytes of them.
 const WRITTEN_LIMIT: (usize, usize) = (50_000, 64 << 20);
+
+/// How many integrations may be told of.
+const ACCOUNTS_MAX: usize = 10_000;
 
 /// One integration as the simulator needs to know it.
 pub struct Account {
@@ -94,7 +98,7 @@ pub async fn serve(listener: TcpListener, accounts: Vec<Account>, stop: Cancella
 
 /// Everything the simulator holds, all of it in memory and bounded.
 struct Sim {
-    accounts: HashMap<String, Arc<Account>>,
+    accounts: Mutex<HashMap<String, Arc<Account>>>,
     providers: HashMap<&'static str, Arc<dyn Provider>>,
     door: Arc<Door>,
     rules: Mutex<Rules>,
@@ -110,7 +114,9 @@ impl Sim {
         let accounts: Vec<Arc<Account>> = accounts.into_iter().map(Arc::new).collect();
         Ok(Sim {
             providers: provider::all(&accounts),
-            accounts: accounts.into_iter().map(|account| (account.integration_id.clone(), account)).collect(),
+            accounts: Mutex::new(
+                accounts.into_iter().map(|account| (account.integration_id.clone(), account)).collect(),
+            ),
             door: Arc::default(),
             rules: Mutex::default(),
             limits: Mutex::default(),
@@ -122,9 +128,32 @@ impl Sim {
     }
 
     /// An integration and its provider, if both are known here.
-    fn integration(&self, id: &str) -> Option<(&Arc<Account>, &Arc<dyn Provider>)> {
-        let account = self.accounts.get(id)?;
-        Some((account, self.providers.get(account.kind.as_str())?))
+    fn integration(&self, id: &str) -> Option<(Arc<Account>, &Arc<dyn Provider>)> {
+        let account = lock(&self.accounts).get(id).cloned()?;
+        let provider = self.providers.get(account.kind.as_str())?;
+        Some((account, provider))
+    }
+
+    /// Knows an integration from now on, or anew.
+    fn admit(&self, account: Account) -> Result<(), String> {
+        let provider = self.providers.get(account.kind.as_str());
+        let provider = provider.ok_or_else(|| format!("no provider {} here", account.kind))?;
+        let mut accounts = lock(&self.accounts);
+        match accounts.get(&account.integration_id) {
+            Some(known) if known.kind != account.kind => {
+                return Err(format!("integration {} is of type {}", known.integration_id, known.kind));
+            }
+            None if accounts.len() >= ACCOUNTS_MAX => {
+                return Err(format!("no more than {ACCOUNTS_MAX} integrations"));
+            }
+            _ => {}
+        }
+        let account = Arc::new(account);
+        if !provider.admit(&account) {
+            return Err(format!("settings: incomplete for {}", account.kind));
+        }
+        accounts.insert(account.integration_id.clone(), account);
+        Ok(())
     }
 }
 
