@@ -272,7 +272,7 @@ pub(super) fn accepted(answer: &Response) -> Result<Accepted, ChannelError> {
 }
 
 /// The object in an answer, unless it holds an error: Meta has been seen to answer 200 with one.
-fn success(answer: &Response) -> Result<Value, ChannelError> {
+pub(super) fn success(answer: &Response) -> Result<Value, ChannelError> {
     if !answer.status().is_success() || error_in(answer).is_some() {
         return Err(error::refused(answer));
     }
