@@ -34,6 +34,7 @@ pub(super) fn routes() -> Router<Arc<Sim>> {
     Router::new()
         .route("/control/sent", get(list_sent).delete(forget_sent))
         .route("/control/calls", get(list_calls).delete(forget_calls))
+        .route("/control/acts", get(list_acts).delete(forget_acts))
         .route("/control/write", post(write))
         .route("/control/receipt", post(receipt))
         .route("/control/pace", put(set_pace))
@@ -83,6 +84,15 @@ async fn list_calls(State(sim): State<Arc<Sim>>) -> Json<Value> {
 
 async fn forget_calls(State(sim): State<Arc<Sim>>) -> Json<Value> {
     sim.calls.clear();
+    Json(json!({}))
+}
+
+async fn list_acts(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    Json(json!({ "acts": sim.acts.view() }))
+}
+
+async fn forget_acts(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    sim.acts.clear();
     Json(json!({}))
 }
 

@@ -4,6 +4,7 @@
 //! What differs between providers is behind `provider::Provider`, one folder each; the rest is shared. It
 //! knows nothing of the gateway but what an [`Account`] says.
 
+mod acts;
 mod behaviour;
 mod control;
 mod counter;
@@ -47,7 +48,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    counter::Calls, inbox::Inbox, kept::Kept, limits::Limits, outbox::Outbox, provider::Provider,
+    acts::Acts, counter::Calls, inbox::Inbox, kept::Kept, limits::Limits, outbox::Outbox, provider::Provider,
     provider::Written, rules::Rules, server::Door, wire::Wire,
 };
 
@@ -107,6 +108,7 @@ struct Sim {
     outbox: Outbox,
     written: Mutex<Kept<Written>>,
     inbox: Inbox,
+    acts: Acts,
 }
 
 impl Sim {
@@ -124,6 +126,7 @@ impl Sim {
             outbox: Outbox::new(stop)?,
             written: Mutex::new(Kept::new(WRITTEN_LIMIT)),
             inbox: Inbox::new(),
+            acts: Acts::new(),
         })
     }
 

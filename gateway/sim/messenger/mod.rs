@@ -1,6 +1,7 @@
 //! Facebook Messenger: the calls the gateway makes, checked, and the hooks Meta posts.
 
 mod hook;
+mod menu;
 mod order;
 mod profile;
 
@@ -13,7 +14,7 @@ use axum::{
     Json, Router,
     extract::{Path, Query, State},
     http::{HeaderMap, Method},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -22,6 +23,7 @@ use heliograph_connectors::channel::Secret;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::menu::Profiles;
 use self::profile::{Fields, People};
 use super::{
     Account, Sim,
@@ -50,6 +52,7 @@ const WRITTEN_LIMIT: (usize, usize) = (50_000, 8 << 20);
 pub(super) struct Messenger {
     pages: Places<Page>,
     people: People,
+    profiles: Profiles,
     written_at: Mutex<Kept<i64>>,
 }
 
@@ -91,6 +94,7 @@ impl Messenger {
         Messenger {
             pages: Places::of(accounts, "messenger"),
             people: People::new(),
+            profiles: Profiles::default(),
             written_at: Mutex::new(Kept::new(WRITTEN_LIMIT)),
         }
     }
@@ -120,6 +124,7 @@ impl Provider for Messenger {
     fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router {
         Router::new()
             .route("/{version}/{page}/messages", post(send))
+            .route("/{version}/me/messenger_profile", get(menu::show).post(menu::put).delete(menu::remove))
             .route("/{version}/{object}", get(show))
             .fallback(|| async { Refusal::no_such_call() })
             .method_not_allowed_fallback(|| async { Refusal::no_such_call() })
@@ -182,6 +187,10 @@ async fn send(
     let page = desk.messenger.enter(&version, &headers)?;
     if object != "me" && object != page.id {
         return Err(Refusal::no_such_object(&Method::POST, &object));
+    }
+    if let Some((action, person)) = order::action(&headers, &body)? {
+        desk.sim.acts.note(&page.account, &action, &person);
+        return Ok(Json(json!({ "recipient_id": person })).into_response());
     }
     let order = order::order(&headers, &body)?;
     let provider_id = desk.messenger.new_id(false);

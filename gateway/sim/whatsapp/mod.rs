@@ -1,5 +1,7 @@
 //! WhatsApp's Cloud API: sends, files and the number itself, checked, and the hooks Meta posts.
 
+mod approved;
+mod business;
 mod content;
 mod files;
 mod hook;
@@ -23,7 +25,7 @@ use axum::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use self::files::Held;
+use self::{approved::Templates, business::Businesses, files::Held, order::Status};
 use super::{
     Account, Sim,
     behaviour::Answer,
@@ -48,6 +50,8 @@ const UPLOAD_LIMIT: usize = (100 << 20) + 4096;
 pub(super) struct WhatsApp {
     lines: Places<Line>,
     held: Mutex<Kept<Held>>,
+    templates: Templates,
+    businesses: Businesses,
 }
 
 /// One integration's number.
@@ -58,6 +62,7 @@ struct Line {
     app_secret: String,
     number: String,
     business: String,
+    account_token: Option<String>,
 }
 
 impl Place for Line {
@@ -66,6 +71,7 @@ impl Place for Line {
         let invented = || format!("+1500555{}", &meta::id_of(number_id)[..4]);
         Some(Line {
             token: account.setting("accessToken")?.to_owned(),
+            account_token: account.setting("accountManagementAccessToken").map(str::to_owned),
             app_secret: account.setting("appSecret")?.to_owned(),
             number: account.setting("phoneNumber").map_or_else(invented, str::to_owned),
             business: account.setting("accountId").map_or_else(|| meta::id_of("account"), str::to_owned),
@@ -82,7 +88,12 @@ impl Place for Line {
 impl WhatsApp {
     /// Knows the WhatsApp integrations among these.
     pub(super) fn new(accounts: &[Arc<Account>]) -> WhatsApp {
-        WhatsApp { lines: Places::of(accounts, "whatsapp"), held: Mutex::new(Kept::new(HELD_LIMIT)) }
+        WhatsApp {
+            lines: Places::of(accounts, "whatsapp"),
+            held: Mutex::new(Kept::new(HELD_LIMIT)),
+            templates: Templates::default(),
+            businesses: Businesses::new(),
+        }
     }
 
     /// Keeps a file of a number.
@@ -95,7 +106,16 @@ impl WhatsApp {
 impl Provider for WhatsApp {
     fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router {
         Router::new()
-            .route("/{version}/{id}", get(show))
+            .route("/{version}/{id}", get(show).post(business::upload))
+            .route("/{version}/app/uploads", post(business::open))
+            .route(
+                "/{version}/{number}/whatsapp_business_profile",
+                get(business::show).post(business::change),
+            )
+            .route(
+                "/{version}/{number}/message_templates",
+                get(approved::list).post(approved::create).delete(approved::delete),
+            )
             .route("/{version}/{number}/messages", post(send))
             .route("/{version}/{number}/media", post(upload).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
             .route("/lookaside/{number}/{id}", get(download))
@@ -191,6 +211,14 @@ async fn send(
     body: Bytes,
 ) -> Answered<Response> {
     let line = desk.enter(&Method::POST, &version, &number, &headers)?;
+    if let Some(status) = Status::read(&headers, &body)? {
+        let key = format!("{}/{}", line.account.integration_id, status.message_id);
+        if lock(&desk.sim.written).get(&key).is_none() {
+            return Err(Refusal::parameter("Invalid parameter").with_details("Message ID is invalid."));
+        }
+        desk.sim.acts.note(&line.account, status.word(), &status.message_id);
+        return Ok(Json(json!({"success": true})).into_response());
+    }
     let order = order::read(&headers, &body)?;
     if let Some(id) = order.files().find(|id| desk.held(&line, id).is_none()) {
         return Err(Refusal::parameter("Invalid parameter").with_details(format!("there is no media {id}")));
