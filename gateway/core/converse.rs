@@ -207,4 +207,179 @@ fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::core::records::messages_of;
+    use crate::core::{Policy, Window};
+    use crate::model::{App, Clock, SystemClock, Webhook, WebhookVersion, Work};
+    use crate::store::{self, Cut, Settlement, Store};
+
+    /// A store, and an app with one user who has a client.
+    struct Stage {
+        core: Core,
+        store: Arc<dyn Store>,
+        tenant: Tenant,
+        user: User,
+    }
+
+    impl Stage {
+        async fn set(messages: u32) -> Stage {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
+            let policy = Policy::lasting(Duration::from_secs(3600));
+            let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
+            let integration = Integration {
+                id: Id::new("a"),
+                app: Id::new("app"),
+                kind: "twilio".into(),
+                display_name: None,
+                settings: Map::new(),
+                limits: Default::default(),
+                on_unknown: Default::default(),
+                ignore_opt_out: false,
+                user_receipts: None,
+                paused: false,
+            };
+            let (id, settings, limits) = (Id::new("app"), Default::default(), Default::default());
+            let app = App { id, name: "Demo".into(), settings, limits };
+            let tenant = Tenant { app, integrations: vec![integration], webhooks: vec![webhook()] };
+            let mut known = Known::stranger(core.now());
+            known.user.clients.push(client("a", Some(1)));
+            known.conversation.message_count = messages;
+            let mut batch = Batch::new(&tenant.app.id);
+            known.save(&mut batch);
+            store.commit(batch).await.expect("written");
+            Stage { core, store, tenant, user: known.user }
+        }
+
+        async fn post(&self, texts: &[&str]) -> Result<Posted, CoreError> {
+            let mut contents = texts.iter().map(|text| Content::text(*text));
+            let post = Post {
+                author: Author::business(),
+                content: contents.next().expect("a text"),
+                extra: contents.collect(),
+                payload: None,
+                metadata: Map::new(),
+                destination: None,
+            };
+            let once = Once { mark: None, status: 201, answer: |_| Value::Null };
+            self.core.post(&self.tenant, self.user.id.as_str(), post, once).await
+        }
+
+        /// What waits in the queues to be done, group by group in the order it is given out.
+        async fn waiting(&self) -> Vec<Work> {
+            let (mut found, now) = (Vec::new(), self.core.now());
+            for queue in self.store.queues() {
+                let epoch = self.store.lease(queue).await.expect("a lease");
+                while let Some((group, _)) = self.store.groups(queue, 1).await.expect("groups").pop() {
+                    for job in self.store.claim(queue, epoch, &group, now, 1).await.expect("jobs") {
+                        let nothing = Batch::new(&self.tenant.app.id);
+                        self.store
+                            .settle(queue, epoch, &job, Settlement::Done, nothing)
+                            .await
+                            .expect("settled");
+                        found.push(job.work);
+                    }
+                }
+            }
+            found
+        }
+    }
+
+    fn webhook() -> Webhook {
+        Webhook {
+            id: Id::new("hook"),
+            app: Id::new("app"),
+            target: "https://example.com/".into(),
+            triggers: ["message".to_owned()].into(),
+            secret: "fake-secret".into(),
+            version: WebhookVersion::V1,
+            include_client: false,
+            include_full_user: false,
+            declared: false,
+        }
+    }
+
+    fn client(integration: &str, seen: Option<i64>) -> Client {
+        Client {
+            id: Id::new(format!("c-{integration}")),
+            kind: "twilio".into(),
+            integration: Id::new(integration),
+            address: "+15145550101".into(),
+            status: ClientStatus::Active,
+            display_name: None,
+            raw: Value::Null,
+            last_seen: seen.map(Timestamp::from_millis),
+            linked_at: None,
+            aliases: Vec::new(),
+            thread: None,
+        }
+    }
+
+    #[test]
+    fn messages_go_where_the_person_was_last_unless_told_otherwise() {
+        let clients = [client("a", Some(1)), client("b", Some(2)), client("c", None)];
+        let chosen =
+            |toward: Option<Toward>| choose(&clients, toward.as_ref()).map(|c| c.map(|c| c.id.to_string()));
+        assert_eq!(chosen(None).expect("any will do"), Some("c-b".into()));
+        assert_eq!(chosen(Some(Toward::Integration(Id::new("c")))).expect("is linked"), Some("c-c".into()));
+        assert!(chosen(Some(Toward::Kind("whatsapp".into()))).is_err());
+        assert!(matches!(choose(&[], None), Ok(None)));
+    }
+
+    fn text_of(message: &Message) -> &str {
+        let Content::Text { text, .. } = &message.content else { panic!("a text") };
+        text
+    }
+
+    #[tokio::test]
+    async fn what_is_said_in_one_breath_is_so_many_messages_in_order() {
+        let stage = Stage::set(7).await;
+        let posted = stage.post(&["one", "two", "three"]).await.expect("posted");
+        let all: Vec<&Message> = std::iter::once(&posted.message).chain(&posted.extra).collect();
+        assert_eq!(all.iter().map(|message| text_of(message)).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert!(all.windows(2).all(|pair| pair[0].received < pair[1].received && pair[0].id != pair[1].id));
+
+        let kept = stage.core.messages(&stage.tenant, stage.user.id.as_str(), Window::Newest).await;
+        let kept = kept.expect("the history");
+        assert_eq!(kept.messages.iter().collect::<Vec<_>>(), all);
+        let Conversation { message_count, participants, business_last_read, .. } = &kept.conversation;
+        assert_eq!((*message_count, participants[0].unread), (10, 3));
+        assert_eq!(*business_last_read, Some(posted.extra[1].received));
+        assert_eq!(posted.conversation, kept.conversation);
+
+        let waiting = stage.waiting().await;
+        let sends = waiting.iter().filter_map(|work| match work {
+            Work::Send { delivery } => Some(delivery.as_str()),
+            _ => None,
+        });
+        assert_eq!(
+            sends.collect::<Vec<_>>(),
+            all.iter().map(|message| message.id.as_str()).collect::<Vec<_>>()
+        );
+        let told = waiting.iter().filter_map(|work| match work {
+            Work::Announce { event, .. } => Some(event),
+            _ => None,
+        });
+        let told = told.map(|event| match &event.what {
+            What::Message { message, user, .. } => (text_of(message), user.conversation_started),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [("one", true), ("two", true), ("three", true)]);
+    }
+
+    #[tokio::test]
+    async fn a_conversation_takes_all_that_is_said_in_one_breath_or_nothing() {
+        let stage = Stage::set(29_998).await;
+        assert!(matches!(stage.post(&["one", "two", "three"]).await, Err(CoreError::ConversationFull)));
+        let list = messages_of(&stage.user.conversation);
+        let page = stage.store.page(&stage.tenant.app.id, &list, Cut::Newest { limit: 10 }).await;
+        assert!(page.expect("a page").is_empty() && stage.waiting().await.is_empty());
+        let posted = stage.post(&["one", "two"]).await.expect("posted");
+        assert_eq!(posted.conversation.message_count, 30_000);
+        assert!(matches!(stage.post(&["three"]).await, Err(CoreError::ConversationFull)));
+    }
+}
