@@ -3,7 +3,7 @@
 //! <https://developers.facebook.com/docs/graph-api/webhooks/getting-started>.
 
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -48,6 +48,13 @@ impl Graph {
         }
     }
 
+    /// The same app under another token.
+    pub(crate) fn with_token(&self, access_token: Secret) -> Graph {
+        let Graph { base, access_token: _, app_secret, verify_token } = self;
+        let (app_secret, verify_token) = (app_secret.clone(), verify_token.clone());
+        Graph { base: base.clone(), access_token, app_secret, verify_token }
+    }
+
     /// A call; `path` begins with a slash and may end in a query.
     pub(crate) fn request(
         &self,
@@ -67,6 +74,12 @@ impl Graph {
     /// The header that opens every call; never in the URL, where logs would keep it.
     pub(crate) fn authorization(&self) -> String {
         format!("Bearer {}", self.access_token.expose())
+    }
+
+    /// The same for the address of an upload session, which wants the token under another word.
+    pub(crate) fn upload_authorization(&self) -> Result<HeaderValue, ChannelError> {
+        let value = HeaderValue::try_from(format!("OAuth {}", self.access_token.expose()));
+        value.map_err(|_| ChannelError::permanent(Code::Unauthorized, "the token holds what no header may"))
     }
 
     /// Whether an address is Meta's own (or the operator's stand-in for it), so that the token may be sent there.

@@ -95,6 +95,13 @@ pub enum Content {
         #[serde(default)]
         block_chat_input: bool,
     },
+    /// A form filled in. People give it; no channel carries one to them.
+    FormResponse {
+        /// The answers.
+        fields: Vec<Answer>,
+        /// What it reads like ([`super::text::answers`]).
+        text_fallback: String,
+    },
 }
 
 impl Content {
@@ -108,6 +115,7 @@ impl Content {
             Content::Carousel { .. } => "carousel",
             Content::List { .. } => "list",
             Content::Form { .. } => "form",
+            Content::FormResponse { .. } => "formResponse",
         }
     }
 
@@ -184,6 +192,9 @@ pub enum Action {
         /// Whether it is an item's default action.
         #[serde(default, skip_serializing_if = "is_false")]
         default: bool,
+        /// What single channels are to do with it beyond that, by their types.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extra_channel_options: Option<Value>,
         /// The business's own facts.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         metadata: Map<String, Value>,
@@ -340,5 +351,50 @@ pub struct SelectOption {
     /// What the business is told.
     pub name: String,
     /// What the person reads.
+    pub label: String,
+}
+
+/// The answer to one question of a form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Given by the platform.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The question's name.
+    pub name: String,
+    /// What the person read.
+    pub label: String,
+    /// What they answered.
+    #[serde(flatten)]
+    pub given: Answered,
+}
+
+/// What was answered, by the kind of the question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Answered {
+    /// Free text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// An email address.
+    Email {
+        /// The address.
+        email: String,
+    },
+    /// Choices of a select.
+    Select {
+        /// What was chosen.
+        select: Vec<Choice>,
+    },
+}
+
+/// A choice that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What the business is told.
+    pub name: String,
+    /// What the person read.
     pub label: String,
 }

@@ -4,12 +4,16 @@
 //! per integration with the settings inside, no clock, no tasks, no storage. The network comes in as
 //! [`Egress`], time comes in with the values it is needed for.
 
+mod activity;
+mod approved;
+mod business;
 mod capabilities;
 mod content;
 mod egress;
 mod error;
 mod inbound;
 pub mod jwt;
+mod menus;
 mod outbound;
 pub mod phone;
 mod secret;
@@ -24,11 +28,18 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+pub use activity::{Activities, Activity, Shown};
+pub use approved::{ApprovedTemplate, ApprovedTemplates, NewTemplate, TemplatePage, TemplateQuery};
+pub use business::{Business, BusinessProfile};
 pub use capabilities::{Capabilities, Confirmations, Rate, Reach};
-pub use content::{Action, AspectRatio, Body, Content, Field, FieldKind, Item, MapPlace, SelectOption};
+pub use content::{
+    Action, Answer, Answered, AspectRatio, Body, Choice, Content, Field, FieldKind, Item, MapPlace,
+    SelectOption,
+};
 pub use egress::{Egress, EgressError, Request, Response};
 pub use error::{ChannelError, Code, Fate, Scope};
 pub use inbound::{InboundEvent, InboundMessage, MediaSource, Person, Receipt, Stage};
+pub use menus::{Menu, MenuItem, Menus};
 pub use outbound::{
     Accepted, Attempt, Connected, Destination, Earlier, InvalidDestination, Media, Occasion, OutboundMessage,
     Verdict,
@@ -109,5 +120,25 @@ pub trait Channel: Debug + Send + Sync {
     /// Asks the provider what became of an attempt whose answer was never seen.
     async fn reconcile(&self, _attempt: &Attempt, _egress: &dyn Egress) -> Result<Verdict, ChannelError> {
         Ok(Verdict::NoAnswer)
+    }
+
+    /// How it shows what the business does; `None` when it shows nothing.
+    fn activity(&self) -> Option<&dyn Activities> {
+        None
+    }
+
+    /// How it shows a menu; `None` when it shows none.
+    fn menus(&self) -> Option<&dyn Menus> {
+        None
+    }
+
+    /// The templates its provider approves; `None` when it approves none, or the settings open them not.
+    fn templates(&self) -> Option<&dyn ApprovedTemplates> {
+        None
+    }
+
+    /// How the business shows itself there; `None` when it cannot.
+    fn business(&self) -> Option<&dyn BusinessProfile> {
+        None
     }
 }

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Action, ChannelError, Content, Item};
+use super::{Action, Answer, Answered, ChannelError, Content, Item};
 
 /// The content as one text, for a channel that cannot carry it as it is; `Err` for a form, which no text can
-/// replace.
+/// replace, and for its answers, which go to the business alone.
 ///
 /// Buttons with an address become lines `{label}: {uri}`, all others their label alone.
 pub fn fallback(content: &Content) -> Result<String, ChannelError> {
@@ -23,7 +23,7 @@ pub fn fallback(content: &Content) -> Result<String, ChannelError> {
         }
         Content::Location { lat, long, .. } => Ok(location(*lat, *long)),
         Content::Carousel { items: all, .. } | Content::List { items: all, .. } => Ok(items(all)),
-        Content::Form { .. } => Err(ChannelError::unsupported(content.kind())),
+        Content::Form { .. } | Content::FormResponse { .. } => Err(ChannelError::unsupported(content.kind())),
     }
 }
 
@@ -42,6 +42,19 @@ pub fn items(items: &[Item]) -> String {
 /// The text form of a place.
 pub fn location(lat: f64, long: f64) -> String {
     format!("Location shared:\nhttps://maps.google.com/maps?q={lat},{long}")
+}
+
+/// The text form of a filled-in form: a line `{label}: {answer}` per question.
+pub fn answers(answers: &[Answer]) -> String {
+    let line = |answer: &Answer| match &answer.given {
+        Answered::Text { text } => format!("{}: {text}", answer.label),
+        Answered::Email { email } => format!("{}: {email}", answer.label),
+        Answered::Select { select } => {
+            let chosen: Vec<&str> = select.iter().map(|choice| choice.label.as_str()).collect();
+            format!("{}: {}", answer.label, chosen.join(", "))
+        }
+    };
+    answers.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Title, description, links. The line break after the description stands even when no link follows: that is

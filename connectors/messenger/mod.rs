@@ -1,10 +1,13 @@
 //! Facebook Messenger: the settings, the channel, and the only place here that awaits.
 //!
-//! `inbound` reads hooks, `outbound` writes requests and reads answers, `error` knows what Messenger's error
-//! codes mean; all three are pure. What WhatsApp does the same way is in `crate::meta`.
+//! `activity` and `menu` are faces that not every channel has. `inbound` reads hooks, `outbound` writes requests and reads answers with the `button`s in them, `error` knows what
+//! Messenger's error codes mean; all are pure. What WhatsApp does the same way is in `crate::meta`.
 
+mod activity;
+mod button;
 mod error;
 mod inbound;
+mod menu;
 mod outbound;
 
 use std::sync::Arc;
@@ -13,9 +16,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::channel::{
-    Accepted, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination, Egress,
-    Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Person, Problem, Rate,
-    RawWebhook, Reply, Settings, Verified,
+    Accepted, Activities, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination,
+    Egress, Forged, InboundEvent, InvalidDestination, Malformed, Media, Menus, OutboundMessage, Person,
+    Problem, Rate, RawWebhook, Reply, Settings, Verified,
 };
 use crate::meta::Graph;
 
@@ -121,6 +124,14 @@ impl Channel for Messenger {
         let Ok(destination) = self.destination(address) else { return Ok(None) };
         let answer = egress.call(outbound::ask_for_profile(self, &destination)?).await?;
         outbound::profile(&destination, &answer)
+    }
+
+    fn activity(&self) -> Option<&dyn Activities> {
+        Some(self)
+    }
+
+    fn menus(&self) -> Option<&dyn Menus> {
+        Some(self)
     }
 }
 

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use url::Url;
 
+use super::button::{button, buttons, quick_reply, web};
 use super::{Messenger, error};
 use crate::channel::text::{self, Unit};
 use crate::channel::{
@@ -18,8 +18,6 @@ use crate::meta::error_in;
 /// Meta says "2000 characters" and "less than 2000"; UTF-16 code units are the strictest reading of both.
 const TEXT_LIMIT: usize = 1999;
 const BUTTON_TEXT_LIMIT: usize = 640;
-const TITLE_LIMIT: usize = 20;
-const PAYLOAD_LIMIT: usize = 1000;
 const ELEMENT_TEXT_LIMIT: usize = 80;
 const MOST_QUICK_REPLIES: usize = 13;
 const MOST_BUTTONS: usize = 3;
@@ -110,52 +108,6 @@ fn is_reply(action: &Action) -> bool {
 
 fn is_button(action: &Action) -> bool {
     matches!(action, Action::Link { .. } | Action::Webview { .. } | Action::Postback { .. })
-}
-
-fn quick_reply(action: &Action) -> Option<Value> {
-    let Action::Reply { text, payload, icon_url, .. } = action else { return None };
-    let mut reply = json!({"content_type": "text", "title": bounded(text, TITLE_LIMIT)?, "payload": bounded(payload, PAYLOAD_LIMIT)?});
-    if let Some(icon) = icon_url.as_deref().and_then(web) {
-        reply["image_url"] = icon.into();
-    }
-    Some(reply)
-}
-
-fn buttons(actions: &[Action]) -> Vec<Value> {
-    actions.iter().filter_map(button).collect()
-}
-
-/// A button, where its label, address and payload fit in one.
-fn button(action: &Action) -> Option<Value> {
-    Some(match action {
-        Action::Link { text, uri, .. } => match uri.strip_prefix("tel:") {
-            Some(number) if number.starts_with('+') => {
-                json!({"type": "phone_number", "title": bounded(text, TITLE_LIMIT)?, "payload": number})
-            }
-            _ => json!({"type": "web_url", "title": bounded(text, TITLE_LIMIT)?, "url": web(uri)?}),
-        },
-        Action::Webview { text, uri, size, .. } => {
-            let mut button =
-                json!({"type": "web_url", "title": bounded(text, TITLE_LIMIT)?, "url": web(uri)?});
-            if let Some(size @ ("compact" | "tall" | "full")) = size.as_deref() {
-                button["webview_height_ratio"] = size.into();
-            }
-            button
-        }
-        Action::Postback { text, payload, .. } => {
-            json!({"type": "postback", "title": bounded(text, TITLE_LIMIT)?, "payload": bounded(payload, PAYLOAD_LIMIT)?})
-        }
-        _ => return None,
-    })
-}
-
-fn bounded(text: &str, limit: usize) -> Option<&str> {
-    (!text.trim().is_empty() && Unit::Utf16.measure(text) <= limit).then_some(text)
-}
-
-fn web(address: &str) -> Option<&str> {
-    let is_web = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-    Url::parse(address).is_ok_and(is_web).then_some(address)
 }
 
 /// The elements of a generic template; `None` when they do not fit in one.
@@ -320,7 +272,7 @@ pub(super) fn accepted(answer: &Response) -> Result<Accepted, ChannelError> {
 }
 
 /// The object in an answer, unless it holds an error: Meta has been seen to answer 200 with one.
-fn success(answer: &Response) -> Result<Value, ChannelError> {
+pub(super) fn success(answer: &Response) -> Result<Value, ChannelError> {
     if !answer.status().is_success() || error_in(answer).is_some() {
         return Err(error::refused(answer));
     }

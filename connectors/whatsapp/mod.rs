@@ -1,8 +1,12 @@
 //! WhatsApp through Meta's Cloud API: the settings, addresses, the channel, and the only place here that awaits.
 //!
 //! `inbound` reads hooks, `outbound` cuts and writes messages, `template` passes WhatsApp's own payloads through,
-//! `error` knows what Meta's error codes mean. All four are pure.
+//! `error` knows what Meta's error codes mean. All four are pure. `activity`, `approved` and `business` are faces that
+//! not every channel has, with calls of their own.
 
+mod activity;
+mod approved;
+mod business;
 mod error;
 mod inbound;
 mod outbound;
@@ -14,11 +18,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 
+use self::approved::Account;
 use self::outbound::{FileRef, Upload};
 use crate::channel::{
-    Accepted, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Content, Destination,
-    Egress, Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Problem, Rate,
-    RawWebhook, Reach, Reply, Response, Settings, Verified, phone,
+    Accepted, Activities, ApprovedTemplates, Body, BusinessProfile, Capabilities, Channel, ChannelError,
+    Confirmations, Connected, Content, Destination, Egress, Forged, InboundEvent, InvalidDestination,
+    Malformed, Media, OutboundMessage, Problem, Rate, RawWebhook, Reach, Reply, Response, Secret, Settings,
+    Verified, phone,
 };
 use crate::meta::Graph;
 
@@ -31,6 +37,8 @@ struct WhatsApp {
     graph: Graph,
     phone_number_id: String,
     fallback_language: String,
+    /// The account whose templates may be managed, where the settings name one and open it.
+    account: Option<Account>,
 }
 
 static CAPABILITIES: Capabilities = Capabilities {
@@ -60,12 +68,15 @@ pub fn build(mut settings: Settings<'_>) -> Result<Arc<dyn Channel>, Vec<Problem
     {
         settings.problem("phoneNumber", "must be a number such as +15145550100");
     }
-    // The account is the operator's own note: everything sent and received here hangs on the number.
+    // Everything sent and received here hangs on the number: the account is for its templates alone.
     let account_id = settings.optional("accountId").unwrap_or_default();
     check_id(&mut settings, "accountId", &account_id);
-    settings.optional("accountManagementAccessToken");
+    let account_token = settings.optional("accountManagementAccessToken").map(Secret::new);
     settings.finish()?;
-    Ok(Arc::new(WhatsApp { graph, phone_number_id, fallback_language }))
+    let account = account_token
+        .filter(|_| !account_id.is_empty())
+        .map(|token| Account { id: account_id, graph: graph.with_token(token) });
+    Ok(Arc::new(WhatsApp { graph, phone_number_id, fallback_language, account }))
 }
 
 /// Ids become part of a URL, so nothing but digits may be in them.
@@ -188,6 +199,18 @@ impl Channel for WhatsApp {
             name: name.or(found.name),
             bytes: found.bytes,
         })
+    }
+
+    fn activity(&self) -> Option<&dyn Activities> {
+        Some(self)
+    }
+
+    fn templates(&self) -> Option<&dyn ApprovedTemplates> {
+        self.account.as_ref().map(|account| account as &dyn ApprovedTemplates)
+    }
+
+    fn business(&self) -> Option<&dyn BusinessProfile> {
+        Some(self)
     }
 }
 

@@ -344,12 +344,18 @@ pub(super) fn held_file(answer: &Response) -> Result<(String, Option<String>), C
 }
 
 /// An answer to a call that sends nothing.
-fn read<T: for<'de> Deserialize<'de>>(answer: &Response) -> Result<T, ChannelError> {
+pub(super) fn read<T: for<'de> Deserialize<'de>>(answer: &Response) -> Result<T, ChannelError> {
     if !answer.status().is_success() || error_in(answer).is_some() {
         return Err(error::nothing_sent(error::refused(answer)));
     }
     serde_json::from_slice(answer.body())
         .map_err(|_| error::nothing_sent(error::unreadable(answer, "what was asked for")))
+}
+
+/// Meta's `{"success": true}`.
+pub(super) fn done(answer: &Response) -> Result<(), ChannelError> {
+    let is_done = read::<Value>(answer)?["success"] == true;
+    if is_done { Ok(()) } else { Err(error::nothing_sent(error::unreadable(answer, "success"))) }
 }
 
 /// What a piece is in WhatsApp's words.

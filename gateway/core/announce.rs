@@ -198,6 +198,12 @@ fn order_key(what: &What) -> &str {
         What::Link { user, .. }
         | What::ClientAdded { user, .. }
         | What::ClientRemoved { user, .. }
-        | What::Postback { user, .. } => user.conversation.as_str(),
+        | What::Postback { user, .. }
+        | What::ConversationStarted { user, .. }
+        | What::Read { user, .. }
+        | What::Referral { user, .. }
+        | What::Typing { user, .. }
+        | What::Merged { surviving: user, .. } => user.conversation.as_str(),
+        What::UserDeleted { user } => user.conversation.as_str(),
     }
 }

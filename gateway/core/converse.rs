@@ -9,12 +9,12 @@ use crate::model::{
 };
 use crate::store::Batch;
 
-use super::identify::name_of;
-use super::records::{append_message, save};
+use super::identify::{Known, name_of};
+use super::records::append_message;
 use super::{Core, CoreError, Once, Tries};
 
 /// Messages a conversation may hold (Sunshine v1.1, limits).
-const MESSAGES_MAX: u32 = 30_000;
+const MESSAGES_MAX: usize = 30_000;
 
 /// A message to be said in a user's conversation.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Post {
     pub author: Author,
     /// What.
     pub content: Content,
+    /// What is said in the same breath, each as a message of its own.
+    pub extra: Vec<Content>,
     /// What a quick reply carried.
     pub payload: Option<String>,
     /// The business's own facts.
@@ -40,11 +42,20 @@ pub enum Toward {
     Kind(String),
 }
 
+impl Post {
+    /// All that is said, in order.
+    fn contents(&self) -> impl Iterator<Item = &Content> {
+        std::iter::once(&self.content).chain(&self.extra)
+    }
+}
+
 /// A message as it was stored.
 #[derive(Debug, Clone)]
 pub struct Posted {
     /// The message.
     pub message: Message,
+    /// Those said in the same breath, in order.
+    pub extra: Vec<Message>,
     /// Its conversation, as it stands now.
     pub conversation: Conversation,
 }
@@ -76,56 +87,39 @@ impl Core {
     ) -> Result<Posted, CoreError> {
         let now = self.clock.now();
         let mut known = self.find_known(tenant, user).await?;
-        if known.conversation.message_count >= MESSAGES_MAX {
+        if known.conversation.message_count as usize + post.contents().count() > MESSAGES_MAX {
             return Err(CoreError::ConversationFull);
         }
         let client = match post.author.role {
             Role::Business => choose(&known.user.clients, post.destination.as_ref())?.cloned(),
             Role::User => None,
         };
-        let message = Message {
-            id: Id::fresh(now),
-            conversation: known.conversation.id.clone(),
-            author: post.author.clone(),
-            received: known.conversation.next_message_at(now),
-            content: post.content.clone(),
-            source: Source::of("api"),
-            payload: post.payload.clone(),
-            metadata: post.metadata.clone(),
+        let mut recent_notifications = match post.author.role {
+            Role::Business => Vec::new(),
+            Role::User => self.recent_notifications(tenant, &known.conversation).await?,
         };
+        known.user_starts();
+        let author = author_of(tenant, &known.user, &post.author);
         let mut batch = Batch::new(&tenant.app.id);
-        let (message, recent_notifications) = match post.author.role {
-            Role::Business => {
-                known.conversation.participants.iter_mut().for_each(|participant| participant.unread += 1);
-                // Whoever answers has read.
-                known.conversation.business_last_read = Some(message.received);
-                let name = post.author.name.clone().unwrap_or_else(|| tenant.app.name.clone());
-                let author = Author { name: Some(name), ..message.author };
-                (Message { author, ..message }, Vec::new())
+        let mut messages = Vec::new();
+        for content in post.contents() {
+            let message = said(&mut known, &author, content, post, now);
+            append_message(&mut batch, &message);
+            if let Some(client) = &client {
+                self.dispatch(tenant, &known.user.id, client, &message, now, &mut batch);
             }
-            Role::User => {
-                let recent = self.recent_notifications(tenant, &known.conversation).await?;
-                known.conversation.said_by(&known.user.id, message.received);
-                let name =
-                    post.author.name.clone().unwrap_or_else(|| name_of(tenant, &known.user, None, None));
-                let author = Author { user: Some(known.user.id.clone()), name: Some(name), ..message.author };
-                (Message { author, ..message }, recent)
-            }
-        };
-        known.conversation.message_count += 1;
-        append_message(&mut batch, &message);
-        if let Some(client) = &client {
-            self.dispatch(tenant, &known.user.id, client, &message, now, &mut batch);
+            let what = What::Message {
+                message: message.clone(),
+                user: known.user.clone(),
+                client: None,
+                recent_notifications: std::mem::take(&mut recent_notifications),
+            };
+            self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
+            messages.push(message);
         }
-        if !known.user.conversation_started {
-            known.user.conversation_started = true;
-            save(&mut batch, known.user_version, &known.user);
-        }
-        save(&mut batch, known.conversation_version, &known.conversation);
-        let what =
-            What::Message { message: message.clone(), user: known.user, client: None, recent_notifications };
-        self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
-        let posted = Posted { message, conversation: known.conversation };
+        known.save_changed(&mut batch);
+        let message = messages.remove(0);
+        let posted = Posted { message, extra: messages, conversation: known.conversation };
         once.enter(&mut batch, now, &posted);
         self.store.commit(batch).await?;
         Ok(posted)
@@ -158,6 +152,45 @@ impl Core {
     }
 }
 
+/// Who says it, under the name that is shown.
+fn author_of(tenant: &Tenant, user: &User, given: &Author) -> Author {
+    let own = || match given.role {
+        Role::Business => tenant.app.name.clone(),
+        Role::User => name_of(tenant, user, None, None),
+    };
+    let name = Some(given.name.clone().unwrap_or_else(own));
+    let user = matches!(given.role, Role::User).then(|| user.id.clone());
+    Author { user, name, ..given.clone() }
+}
+
+/// The next message of a post, which moves its conversation along.
+fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now: Timestamp) -> Message {
+    let conversation = &mut known.conversation;
+    let received = conversation.next_message_at(now);
+    conversation.message_count += 1;
+    match author.role {
+        Role::Business => {
+            conversation.participants.iter_mut().for_each(|participant| participant.unread += 1);
+            // Whoever answers has read.
+            conversation.business_last_read = Some(received);
+        }
+        Role::User => conversation.said_by(&known.user.id, received),
+    }
+    Message {
+        id: Id::fresh(now),
+        conversation: conversation.id.clone(),
+        author: author.clone(),
+        received,
+        content: content.clone(),
+        source: Source::of("api"),
+        payload: post.payload.clone(),
+        metadata: post.metadata.clone(),
+        delivery: None,
+        media_size: None,
+        quoted: None,
+    }
+}
+
 /// The identity a message goes to: where the caller says, else where the person was last.
 fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&'a Client>, CoreError> {
     let fits = |client: &&Client| match toward {
@@ -175,7 +208,100 @@ fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::core::records::messages_of;
+    use crate::core::{Policy, Window};
+    use crate::model::{App, Clock, SystemClock, Webhook, WebhookVersion, Work};
+    use crate::store::{self, Cut, Settlement, Store};
+
+    /// A store, and an app with one user who has a client.
+    struct Stage {
+        core: Core,
+        store: Arc<dyn Store>,
+        tenant: Tenant,
+        user: User,
+    }
+
+    impl Stage {
+        async fn set(messages: u32) -> Stage {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
+            let policy = Policy::lasting(Duration::from_secs(3600));
+            let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
+            let integration = Integration {
+                id: Id::new("a"),
+                app: Id::new("app"),
+                kind: "twilio".into(),
+                display_name: None,
+                settings: Map::new(),
+                limits: Default::default(),
+                on_unknown: Default::default(),
+                ignore_opt_out: false,
+                user_receipts: None,
+                paused: false,
+            };
+            let (id, settings, limits) = (Id::new("app"), Default::default(), Default::default());
+            let app = App { id, name: "Demo".into(), settings, limits };
+            let tenant = Tenant { app, integrations: vec![integration], webhooks: vec![webhook()] };
+            let mut known = Known::stranger(core.now());
+            known.user.clients.push(client("a", Some(1)));
+            known.conversation.message_count = messages;
+            let mut batch = Batch::new(&tenant.app.id);
+            known.save(&mut batch);
+            store.commit(batch).await.expect("written");
+            Stage { core, store, tenant, user: known.user }
+        }
+
+        async fn post(&self, texts: &[&str]) -> Result<Posted, CoreError> {
+            let mut contents = texts.iter().map(|text| Content::text(*text));
+            let post = Post {
+                author: Author::business(),
+                content: contents.next().expect("a text"),
+                extra: contents.collect(),
+                payload: None,
+                metadata: Map::new(),
+                destination: None,
+            };
+            let once = Once { mark: None, status: 201, answer: |_| Value::Null };
+            self.core.post(&self.tenant, self.user.id.as_str(), post, once).await
+        }
+
+        /// What waits in the queues to be done, group by group in the order it is given out.
+        async fn waiting(&self) -> Vec<Work> {
+            let (mut found, now) = (Vec::new(), self.core.now());
+            for queue in self.store.queues() {
+                let epoch = self.store.lease(queue).await.expect("a lease");
+                while let Some((group, _)) = self.store.groups(queue, 1).await.expect("groups").pop() {
+                    for job in self.store.claim(queue, epoch, &group, now, 1).await.expect("jobs") {
+                        let nothing = Batch::new(&self.tenant.app.id);
+                        self.store
+                            .settle(queue, epoch, &job, Settlement::Done, nothing)
+                            .await
+                            .expect("settled");
+                        found.push(job.work);
+                    }
+                }
+            }
+            found
+        }
+    }
+
+    fn webhook() -> Webhook {
+        Webhook {
+            id: Id::new("hook"),
+            app: Id::new("app"),
+            target: "https://example.com/".into(),
+            triggers: ["message".to_owned()].into(),
+            secret: "fake-secret".into(),
+            version: WebhookVersion::V1,
+            include_client: false,
+            include_full_user: false,
+            declared: false,
+        }
+    }
 
     fn client(integration: &str, seen: Option<i64>) -> Client {
         Client {
@@ -202,5 +328,58 @@ mod tests {
         assert_eq!(chosen(Some(Toward::Integration(Id::new("c")))).expect("is linked"), Some("c-c".into()));
         assert!(chosen(Some(Toward::Kind("whatsapp".into()))).is_err());
         assert!(matches!(choose(&[], None), Ok(None)));
+    }
+
+    fn text_of(message: &Message) -> &str {
+        let Content::Text { text, .. } = &message.content else { panic!("a text") };
+        text
+    }
+
+    #[tokio::test]
+    async fn what_is_said_in_one_breath_is_so_many_messages_in_order() {
+        let stage = Stage::set(7).await;
+        let posted = stage.post(&["one", "two", "three"]).await.expect("posted");
+        let all: Vec<&Message> = std::iter::once(&posted.message).chain(&posted.extra).collect();
+        assert_eq!(all.iter().map(|message| text_of(message)).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert!(all.windows(2).all(|pair| pair[0].received < pair[1].received && pair[0].id != pair[1].id));
+
+        let kept = stage.core.messages(&stage.tenant, stage.user.id.as_str(), Window::Newest).await;
+        let kept = kept.expect("the history");
+        assert_eq!(kept.messages.iter().collect::<Vec<_>>(), all);
+        let Conversation { message_count, participants, business_last_read, .. } = &kept.conversation;
+        assert_eq!((*message_count, participants[0].unread), (10, 3));
+        assert_eq!(*business_last_read, Some(posted.extra[1].received));
+        assert_eq!(posted.conversation, kept.conversation);
+
+        let waiting = stage.waiting().await;
+        let sends = waiting.iter().filter_map(|work| match work {
+            Work::Send { delivery } => Some(delivery.as_str()),
+            _ => None,
+        });
+        assert_eq!(
+            sends.collect::<Vec<_>>(),
+            all.iter().map(|message| message.id.as_str()).collect::<Vec<_>>()
+        );
+        let told = waiting.iter().filter_map(|work| match work {
+            Work::Announce { event, .. } => Some(event),
+            _ => None,
+        });
+        let told = told.map(|event| match &event.what {
+            What::Message { message, user, .. } => (text_of(message), user.conversation_started),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), [("one", true), ("two", true), ("three", true)]);
+    }
+
+    #[tokio::test]
+    async fn a_conversation_takes_all_that_is_said_in_one_breath_or_nothing() {
+        let stage = Stage::set(29_998).await;
+        assert!(matches!(stage.post(&["one", "two", "three"]).await, Err(CoreError::ConversationFull)));
+        let list = messages_of(&stage.user.conversation);
+        let page = stage.store.page(&stage.tenant.app.id, &list, Cut::Newest { limit: 10 }).await;
+        assert!(page.expect("a page").is_empty() && stage.waiting().await.is_empty());
+        let posted = stage.post(&["one", "two"]).await.expect("posted");
+        assert_eq!(posted.conversation.message_count, 30_000);
+        assert!(matches!(stage.post(&["three"]).await, Err(CoreError::ConversationFull)));
     }
 }

@@ -49,6 +49,12 @@ impl Known {
         Known { user, user_version: None, conversation, conversation_version: None, user_changed: true }
     }
 
+    /// Notes that something was said in the conversation.
+    pub(super) fn user_starts(&mut self) {
+        self.user_changed |= !self.user.conversation_started;
+        self.user.conversation_started = true;
+    }
+
     /// Writes the conversation, and the user only when new or changed.
     pub(super) fn save_changed(&self, batch: &mut Batch) {
         self.save_user_if_changed(batch);

@@ -11,6 +11,7 @@ use crate::store::{Batch, Cut, Expect, Key, Record};
 
 use super::identify::{Known, name_of};
 use super::link::{Answer, answer, declined};
+use super::media::size_of;
 use super::records::{OptedOut, SEEN, Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
 use super::{Core, CoreError, Route, Tries};
@@ -184,6 +185,9 @@ impl Core {
             },
             payload: said.payload.clone(),
             metadata: Default::default(),
+            delivery: None,
+            media_size: said.media.as_ref().and_then(size_of),
+            quoted: None,
         }
     }
 
@@ -227,7 +231,14 @@ impl Core {
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
         let source =
             Source { integration: Some(scene.integration.id.clone()), ..Source::of(&scene.integration.kind) };
-        let what = What::Postback { user: known.user, client, payload: payload.to_owned(), source };
+        let what = What::Postback {
+            user: known.user,
+            client,
+            payload: payload.to_owned(),
+            source,
+            message: None,
+            action: None,
+        };
         self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
         self.store.commit(batch).await?;
         Ok(())

@@ -22,6 +22,14 @@ impl Record for MediaFile {
     }
 }
 
+/// How many bytes a file has, when it came along.
+pub(super) fn size_of(source: &MediaSource) -> Option<u64> {
+    match source {
+        MediaSource::Enclosed(media) => u64::try_from(media.bytes.len()).ok(),
+        MediaSource::Held(_) => None,
+    }
+}
+
 impl Core {
     /// What is known about a file.
     pub async fn media(&self, app: &Id<App>, id: &Id<MediaFile>) -> Result<Option<MediaFile>, CoreError> {

@@ -179,6 +179,9 @@ fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Ti
         source: Source::of("notification"),
         payload: None,
         metadata: Default::default(),
+        delivery: Some(delivery.id.clone()),
+        media_size: None,
+        quoted: None,
     };
     known.conversation.recent_notifications += 1;
     known.conversation.message_count += 1;

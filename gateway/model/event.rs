@@ -1,5 +1,6 @@
 //! What customers are told. One event goes to every webhook that subscribed to it, always under the same id.
 
+use heliograph_connectors::channel::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -98,7 +99,105 @@ pub enum What {
         payload: String,
         /// Where it came from.
         source: Source,
+        /// The message the button stands under; none for a menu's, or when it is no longer known.
+        #[serde(default)]
+        message: Option<Message>,
+        /// The button as it was sent, where it is known.
+        #[serde(default)]
+        action: Option<Action>,
     },
+    /// The first thing was said in a conversation.
+    ConversationStarted {
+        /// Whose.
+        user: User,
+        /// The identity it came from.
+        client: Option<Client>,
+        /// Where it came from.
+        source: Source,
+        /// What led the person here, where the channel says.
+        referral: Option<Referral>,
+    },
+    /// A person read everything that was said to them.
+    Read {
+        /// Who.
+        user: User,
+        /// The identity it came from.
+        client: Option<Client>,
+        /// Where it came from.
+        source: Source,
+    },
+    /// A person who was known came back through a link or an advertisement.
+    Referral {
+        /// Who.
+        user: User,
+        /// The identity it came from.
+        client: Option<Client>,
+        /// Where it came from.
+        source: Source,
+        /// What led them here.
+        referral: Referral,
+    },
+    /// A person started or stopped typing.
+    Typing {
+        /// Who.
+        user: User,
+        /// The identity it came from.
+        client: Option<Client>,
+        /// Where it came from.
+        source: Source,
+        /// Whether they started.
+        started: bool,
+    },
+    /// Several people turned out to be one.
+    Merged {
+        /// Who they are from now on.
+        surviving: User,
+        /// Who is gone.
+        discarded: Vec<Departed>,
+    },
+    /// A person was erased.
+    UserDeleted {
+        /// Who it was.
+        user: Departed,
+    },
+}
+
+/// What led a person to a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Referral {
+    /// The link's code.
+    pub code: String,
+    /// The provider's own words about it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub details: Value,
+}
+
+/// A person who is no more. Only what names them: the event outlives everything else that was known of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Departed {
+    /// Our id of them.
+    pub id: Id<User>,
+    /// The business's own id of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Their conversation.
+    pub conversation: Id<Conversation>,
+    /// Whether anything was ever said in it.
+    pub conversation_started: bool,
+}
+
+impl Departed {
+    /// What remains of a person.
+    pub fn of(user: &User) -> Departed {
+        Departed {
+            id: user.id.clone(),
+            external_id: user.external_id.clone(),
+            conversation: user.conversation.clone(),
+            conversation_started: user.conversation_started,
+        }
+    }
 }
 
 /// What a delivery event is about.

@@ -4,7 +4,7 @@ use heliograph_connectors::channel::Content;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Client, Conversation, Id, Integration, Timestamp, User};
+use super::{Client, Conversation, Delivery, Id, Integration, Timestamp, User};
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,31 @@ pub struct Message {
     /// The business's own facts.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// The delivery that brought it here, where that has an id of its own: a notification's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Id<Delivery>>,
+    /// Bytes of its file, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_size: Option<u64>,
+    /// What it answers, where the channel says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoted: Option<Quoted>,
+}
+
+/// A message that another one answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Quoted {
+    /// One of the conversation's, as it was when it was quoted.
+    Message {
+        /// Which; what that one quotes itself is not repeated.
+        content: Box<Message>,
+    },
+    /// One that is not known here.
+    ExternalMessageId {
+        /// The provider's id of it.
+        external_message_id: String,
+    },
 }
 
 /// Who said it.

@@ -21,10 +21,10 @@ pub use conversation::{Conversation, ConversationKind, Participant};
 pub use delivery::{
     Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Slowdown, Standing, State, Total,
 };
-pub use event::{DeliverySubject, Event, EventDestination, LinkOutcome, What};
+pub use event::{DeliverySubject, Departed, Event, EventDestination, LinkOutcome, Referral, What};
 pub use id::Id;
 pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;
-pub use message::{Author, Message, Role, Source};
+pub use message::{Author, Message, Quoted, Role, Source};
 pub use seal::{Seal, SealBroken};
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

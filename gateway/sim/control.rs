@@ -14,10 +14,10 @@ use axum::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    Sim,
+    Account, Sim,
     inbox::InboxRuleRequest,
     limits::LimitRequest,
     lock,
@@ -34,6 +34,7 @@ pub(super) fn routes() -> Router<Arc<Sim>> {
     Router::new()
         .route("/control/sent", get(list_sent).delete(forget_sent))
         .route("/control/calls", get(list_calls).delete(forget_calls))
+        .route("/control/acts", get(list_acts).delete(forget_acts))
         .route("/control/write", post(write))
         .route("/control/receipt", post(receipt))
         .route("/control/pace", put(set_pace))
@@ -41,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<Sim>> {
         .route("/control/limits", get(list_limits).put(set_limit))
         .route("/control/door", put(shut_door))
         .route("/control/inbox", post(add_inbox_rule))
+        .route("/control/accounts", put(admit))
 }
 
 /// What a control call answers when it was asked for something it does not know.
@@ -85,6 +87,15 @@ async fn forget_calls(State(sim): State<Arc<Sim>>) -> Json<Value> {
     Json(json!({}))
 }
 
+async fn list_acts(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    Json(json!({ "acts": sim.acts.view() }))
+}
+
+async fn forget_acts(State(sim): State<Arc<Sim>>) -> Json<Value> {
+    sim.acts.clear();
+    Json(json!({}))
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WriteRequest {
@@ -119,7 +130,7 @@ async fn write(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
     let is_new = before.is_none();
     let written = before.unwrap_or_else(|| {
         Arc::new(Written {
-            account: Arc::clone(account),
+            account,
             provider_id,
             from: asked.from,
             text: asked.text.unwrap_or_default(),
@@ -182,6 +193,22 @@ async fn set_limit(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
     let asked: LimitRequest = parse(&body)?;
     is_known(&sim, &asked.integration_id)?;
     lock(&sim.limits).set(asked, Instant::now())?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AccountRequest {
+    integration_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    hook_url: String,
+    settings: Map<String, Value>,
+}
+
+async fn admit(State(sim): State<Arc<Sim>>, body: Bytes) -> Answered {
+    let AccountRequest { integration_id, kind, hook_url, settings } = parse(&body)?;
+    sim.admit(Account { kind, integration_id, hook_url, settings })?;
     Ok(Json(json!({})))
 }
 

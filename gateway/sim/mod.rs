@@ -4,6 +4,7 @@
 //! What differs between providers is behind `provider::Provider`, one folder each; the rest is shared. It
 //! knows nothing of the gateway but what an [`Account`] says.
 
+mod acts;
 mod behaviour;
 mod control;
 mod counter;
@@ -16,6 +17,7 @@ mod messagebird;
 mod messenger;
 mod meta;
 mod outbox;
+mod places;
 mod provider;
 mod rules;
 mod server;
@@ -46,12 +48,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    counter::Calls, inbox::Inbox, kept::Kept, limits::Limits, outbox::Outbox, provider::Provider,
+    acts::Acts, counter::Calls, inbox::Inbox, kept::Kept, limits::Limits, outbox::Outbox, provider::Provider,
     provider::Written, rules::Rules, server::Door, wire::Wire,
 };
 
 /// How many messages people wrote are remembered for repeating, and how many bytes of them.
 const WRITTEN_LIMIT: (usize, usize) = (50_000, 64 << 20);
+
+/// How many integrations may be told of.
+const ACCOUNTS_MAX: usize = 10_000;
 
 /// One integration as the simulator needs to know it.
 pub struct Account {
@@ -94,7 +99,7 @@ pub async fn serve(listener: TcpListener, accounts: Vec<Account>, stop: Cancella
 
 /// Everything the simulator holds, all of it in memory and bounded.
 struct Sim {
-    accounts: HashMap<String, Arc<Account>>,
+    accounts: Mutex<HashMap<String, Arc<Account>>>,
     providers: HashMap<&'static str, Arc<dyn Provider>>,
     door: Arc<Door>,
     rules: Mutex<Rules>,
@@ -103,6 +108,7 @@ struct Sim {
     outbox: Outbox,
     written: Mutex<Kept<Written>>,
     inbox: Inbox,
+    acts: Acts,
 }
 
 impl Sim {
@@ -110,7 +116,9 @@ impl Sim {
         let accounts: Vec<Arc<Account>> = accounts.into_iter().map(Arc::new).collect();
         Ok(Sim {
             providers: provider::all(&accounts),
-            accounts: accounts.into_iter().map(|account| (account.integration_id.clone(), account)).collect(),
+            accounts: Mutex::new(
+                accounts.into_iter().map(|account| (account.integration_id.clone(), account)).collect(),
+            ),
             door: Arc::default(),
             rules: Mutex::default(),
             limits: Mutex::default(),
@@ -118,13 +126,37 @@ impl Sim {
             outbox: Outbox::new(stop)?,
             written: Mutex::new(Kept::new(WRITTEN_LIMIT)),
             inbox: Inbox::new(),
+            acts: Acts::new(),
         })
     }
 
     /// An integration and its provider, if both are known here.
-    fn integration(&self, id: &str) -> Option<(&Arc<Account>, &Arc<dyn Provider>)> {
-        let account = self.accounts.get(id)?;
-        Some((account, self.providers.get(account.kind.as_str())?))
+    fn integration(&self, id: &str) -> Option<(Arc<Account>, &Arc<dyn Provider>)> {
+        let account = lock(&self.accounts).get(id).cloned()?;
+        let provider = self.providers.get(account.kind.as_str())?;
+        Some((account, provider))
+    }
+
+    /// Knows an integration from now on, or anew.
+    fn admit(&self, account: Account) -> Result<(), String> {
+        let provider = self.providers.get(account.kind.as_str());
+        let provider = provider.ok_or_else(|| format!("no provider {} here", account.kind))?;
+        let mut accounts = lock(&self.accounts);
+        match accounts.get(&account.integration_id) {
+            Some(known) if known.kind != account.kind => {
+                return Err(format!("integration {} is of type {}", known.integration_id, known.kind));
+            }
+            None if accounts.len() >= ACCOUNTS_MAX => {
+                return Err(format!("no more than {ACCOUNTS_MAX} integrations"));
+            }
+            _ => {}
+        }
+        let account = Arc::new(account);
+        if !provider.admit(&account) {
+            return Err(format!("settings: incomplete for {}", account.kind));
+        }
+        accounts.insert(account.integration_id.clone(), account);
+        Ok(())
     }
 }
 

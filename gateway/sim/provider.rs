@@ -21,6 +21,9 @@ pub(super) trait Provider: Send + Sync {
     /// The calls it answers, to be put under `/{type}`.
     fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router;
 
+    /// Knows an integration from now on, or anew; false when its settings are incomplete.
+    fn admit(&self, account: &Arc<Account>) -> bool;
+
     /// The receipts that tell this fate, in order.
     fn reports(&self, fate: &Fate) -> Vec<Report>;
 

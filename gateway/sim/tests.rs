@@ -13,6 +13,7 @@ use url::form_urlencoded;
 
 use super::*;
 
+mod accounts;
 mod faults;
 
 const SID: &str = "AC00000000000000000000000000000001";

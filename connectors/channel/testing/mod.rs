@@ -4,6 +4,7 @@
 //! [`Played::check`] compares that with the expected files beside it, [`Played::bless`] rewrites them and
 //! never the evidence (what a provider sent), and `Display` tells people.
 
+mod faces;
 mod plain_http;
 mod report;
 mod tape;
@@ -31,8 +32,16 @@ pub use plain_http::{print_request, print_response, request as read_request};
 pub use tape::Tape;
 
 /// What makes a folder a case: the file that says what happens to the channel.
-const STIMULI: [&str; 7] =
-    ["hook.http", "message.json", "attempt.json", "lookup.json", "fetch.json", "profile.json", "connect.txt"];
+const STIMULI: [&str; 8] = [
+    "hook.http",
+    "message.json",
+    "attempt.json",
+    "lookup.json",
+    "fetch.json",
+    "profile.json",
+    "face.json",
+    "connect.txt",
+];
 /// What may be expected of a case: exactly one of these.
 const RESULTS: [&str; 4] = ["events.json", "refused.txt", "reply.txt", "outcome.json"];
 
@@ -220,6 +229,7 @@ fn play_calls(
         "profile.json" => {
             report::profile(&at_once(channel.profile(&json_file::<Whom>(&path)?.address, &tape))?)
         }
+        "face.json" => at_once(faces::call(&*channel, json_file(&path)?, &tape))?,
         _ => report::connected(&at_once(channel.connect(&tape))?),
     };
     let content = pretty(&outcome);

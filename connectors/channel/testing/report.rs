@@ -156,7 +156,7 @@ pub(super) fn looked_up(answer: &Result<Option<Receipt>, ChannelError>) -> Value
     }
 }
 
-fn error_object(error: &ChannelError) -> Value {
+pub(super) fn error_object(error: &ChannelError) -> Value {
     let fate = match &error.fate {
         Fate::Permanent => json!({"fate": "permanent"}),
         Fate::Transient { maybe_sent } => json!({"fate": "transient", "maybeSent": maybe_sent}),

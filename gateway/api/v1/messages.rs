@@ -38,6 +38,7 @@ pub(super) async fn create(
     let post = Post {
         author: asked.author,
         content: asked.content,
+        extra: Vec::new(),
         payload: asked.payload,
         metadata: asked.metadata,
         destination: asked.destination.map(|destination| match destination {
@@ -52,10 +53,14 @@ pub(super) async fn create(
 }
 
 fn shown(posted: &Posted) -> Value {
-    json!({
+    let mut shown = json!({
         "message": v1::message(&posted.message),
         "conversation": v1::conversation(&posted.conversation),
-    })
+    });
+    if !posted.extra.is_empty() {
+        shown["extraMessages"] = posted.extra.iter().map(v1::message).collect();
+    }
+    shown
 }
 
 /// Which page is wanted: at most one of the two, in seconds.

@@ -24,6 +24,7 @@ use super::{
     Account, Sim,
     behaviour::Answer,
     outbox::Sent,
+    places::{Place, Places},
     provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
@@ -35,7 +36,7 @@ const REQUEST_LIMIT: usize = 54_945_382;
 
 /// The domains Mailgun knows, by the addresses that integrations have in them.
 pub(super) struct Mailgun {
-    mailboxes: Vec<Arc<Mailbox>>,
+    mailboxes: Places<Mailbox>,
 }
 
 /// One integration's place at Mailgun: a domain and an address in it.
@@ -48,7 +49,7 @@ struct Mailbox {
     signing_key: Secret,
 }
 
-impl Mailbox {
+impl Place for Mailbox {
     fn new(account: &Arc<Account>) -> Option<Mailbox> {
         let lower = |name| account.setting(name).map(|value: &str| value.trim().to_ascii_lowercase());
         let key = account.setting("apiKey")?;
@@ -62,25 +63,16 @@ impl Mailbox {
             account: Arc::clone(account),
         })
     }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
 }
 
 impl Mailgun {
     /// Knows the Mailgun integrations among these.
     pub(super) fn new(accounts: &[Arc<Account>]) -> Mailgun {
-        let mut mailboxes = Vec::new();
-        for account in accounts.iter().filter(|account| account.kind == "mailgun") {
-            match Mailbox::new(account) {
-                Some(mailbox) => mailboxes.push(Arc::new(mailbox)),
-                None => {
-                    tracing::warn!(integration = %account.integration_id, "incomplete mailgun settings");
-                }
-            }
-        }
-        Mailgun { mailboxes }
-    }
-
-    fn mailbox_of(&self, account: &Account) -> Option<&Arc<Mailbox>> {
-        self.mailboxes.iter().find(|mailbox| mailbox.account.integration_id == account.integration_id)
+        Mailgun { mailboxes: Places::of(accounts, "mailgun") }
     }
 }
 
@@ -96,6 +88,10 @@ impl Provider for Mailgun {
             .with_state(Desk { mailgun: self, sim })
     }
 
+    fn admit(&self, account: &Arc<Account>) -> bool {
+        self.mailboxes.admit(account)
+    }
+
     fn reports(&self, fate: &Fate) -> Vec<Report> {
         fate.told("accepted", "delivered", "failed", NO_MAILBOX)
     }
@@ -106,14 +102,15 @@ impl Provider for Mailgun {
 
     fn written(&self, written: &Written, signature: Signature) -> Result<Hook, String> {
         let mailbox = self
-            .mailbox_of(&written.account)
+            .mailboxes
+            .place_of(&written.account)
             .ok_or("the integration has no apiKey, domain and incomingAddress")?;
-        hook::written(mailbox, written, signature)
+        hook::written(&mailbox, written, signature)
     }
 
     fn receipt(&self, sent: &Sent, report: &Report, signature: Signature) -> Option<Hook> {
-        let mailbox = self.mailbox_of(&sent.draft.account)?;
-        Some(hook::about(mailbox, &hook::event(mailbox, sent, report), signature))
+        let mailbox = self.mailboxes.place_of(&sent.draft.account)?;
+        Some(hook::about(&mailbox, &hook::event(&mailbox, sent, report), signature))
     }
 }
 
@@ -128,13 +125,13 @@ impl Desk {
     /// The domain's mailboxes, once the caller has shown that they are theirs.
     fn enter(&self, domain: &str, headers: &HeaderMap) -> Result<Vec<Arc<Mailbox>>, Refusal> {
         let credentials = request::credentials(headers).ok_or_else(Refusal::forbidden)?;
-        let is_theirs = |mailbox: &&Arc<Mailbox>| credentials == format!("api:{}", mailbox.key.expose());
-        let mut theirs = self.mailgun.mailboxes.iter().filter(is_theirs).cloned().peekable();
-        if theirs.peek().is_none() {
+        let is_theirs = |mailbox: &Mailbox| credentials == format!("api:{}", mailbox.key.expose());
+        let mut theirs = self.mailgun.mailboxes.filter(is_theirs);
+        if theirs.is_empty() {
             return Err(Refusal::forbidden());
         }
-        let here: Vec<_> = theirs.filter(|mailbox| mailbox.domain.eq_ignore_ascii_case(domain)).collect();
-        if here.is_empty() { Err(Refusal::no_domain(domain)) } else { Ok(here) }
+        theirs.retain(|mailbox| mailbox.domain.eq_ignore_ascii_case(domain));
+        if theirs.is_empty() { Err(Refusal::no_domain(domain)) } else { Ok(theirs) }
     }
 }
 

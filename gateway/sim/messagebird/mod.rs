@@ -25,6 +25,7 @@ use super::{
     Account, Sim,
     behaviour::Answer,
     outbox::Sent,
+    places::{Place, Places},
     provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
@@ -36,7 +37,7 @@ const UNKNOWN_SUBSCRIBER: &str = "1";
 
 /// The integrations' places at MessageBird. Several may share an access key, which is what names an account.
 pub(super) struct MessageBird {
-    lines: Vec<Arc<Line>>,
+    lines: Places<Line>,
 }
 
 /// One integration's place at MessageBird: an account and an originator of it.
@@ -48,7 +49,7 @@ struct Line {
     signing_key: Option<Secret>,
 }
 
-impl Line {
+impl Place for Line {
     fn new(account: &Arc<Account>) -> Option<Line> {
         let given = account.setting("originator")?;
         let is_number = given.starts_with('+');
@@ -61,6 +62,12 @@ impl Line {
         })
     }
 
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+}
+
+impl Line {
     /// A name can be written to by nobody.
     fn is_name(&self) -> bool {
         !self.originator.bytes().all(|byte| byte.is_ascii_digit())
@@ -70,21 +77,7 @@ impl Line {
 impl MessageBird {
     /// Knows the MessageBird integrations among these.
     pub(super) fn new(accounts: &[Arc<Account>]) -> MessageBird {
-        let mut lines = Vec::new();
-        for account in accounts.iter().filter(|account| account.kind == "messagebird") {
-            match Line::new(account) {
-                Some(line) => lines.push(Arc::new(line)),
-                None => {
-                    tracing::warn!(integration = %account.integration_id, "incomplete messagebird settings");
-                }
-            }
-        }
-        MessageBird { lines }
-    }
-
-    fn line_of(&self, account: &Account) -> Option<&Line> {
-        let line = self.lines.iter().find(|line| line.account.integration_id == account.integration_id);
-        line.map(|line| &**line)
+        MessageBird { lines: Places::of(accounts, "messagebird") }
     }
 }
 
@@ -99,6 +92,10 @@ impl Provider for MessageBird {
             .with_state(Desk { messagebird: self, sim })
     }
 
+    fn admit(&self, account: &Arc<Account>) -> bool {
+        self.lines.admit(account)
+    }
+
     fn reports(&self, fate: &Fate) -> Vec<Report> {
         fate.told("buffered", "delivered", "delivery_failed", UNKNOWN_SUBSCRIBER)
     }
@@ -108,18 +105,19 @@ impl Provider for MessageBird {
     }
 
     fn written(&self, written: &Written, signature: Signature) -> Result<Hook, String> {
-        let line = self.line_of(&written.account).ok_or("the integration has no accessKey and originator")?;
+        let line =
+            self.lines.place_of(&written.account).ok_or("the integration has no accessKey and originator")?;
         if line.is_name() {
             return Err(format!("nobody can write to the name {}", line.originator));
         }
         let now = jiff::Timestamp::now();
-        Ok(hook::post(line, &hook::written(line, written, now), signature, now))
+        Ok(hook::post(&line, &hook::written(&line, written, now), signature, now))
     }
 
     fn receipt(&self, sent: &Sent, report: &Report, signature: Signature) -> Option<Hook> {
-        let line = self.line_of(&sent.draft.account)?;
+        let line = self.lines.place_of(&sent.draft.account)?;
         let url = hook::report_url(sent, report)?;
-        Some(hook::get(line, url, signature, jiff::Timestamp::now()))
+        Some(hook::get(&line, url, signature, jiff::Timestamp::now()))
     }
 }
 
@@ -134,8 +132,7 @@ impl Desk {
     /// The lines of the account that the access key opens.
     fn enter(&self, headers: &HeaderMap) -> Result<Vec<Arc<Line>>, Refusal> {
         let key = request::access_key(headers).ok_or_else(Refusal::unauthorised)?;
-        let lines = self.messagebird.lines.iter().filter(|line| line.access_key.expose() == key);
-        let lines: Vec<Arc<Line>> = lines.cloned().collect();
+        let lines = self.messagebird.lines.filter(|line| line.access_key.expose() == key);
         if lines.is_empty() { Err(Refusal::unauthorised()) } else { Ok(lines) }
     }
 }

@@ -176,6 +176,7 @@ mod tests {
 
     use super::*;
     use crate::sim::Account;
+    use crate::sim::places::Place;
 
     fn line(originator: &str) -> Arc<Line> {
         let settings = json!({"accessKey": "fake-access-key", "originator": originator});

@@ -1,6 +1,7 @@
 //! Facebook Messenger: the calls the gateway makes, checked, and the hooks Meta posts.
 
 mod hook;
+mod menu;
 mod order;
 mod profile;
 
@@ -13,7 +14,7 @@ use axum::{
     Json, Router,
     extract::{Path, Query, State},
     http::{HeaderMap, Method},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -22,6 +23,7 @@ use heliograph_connectors::channel::Secret;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::menu::Profiles;
 use self::profile::{Fields, People};
 use super::{
     Account, Sim,
@@ -30,6 +32,7 @@ use super::{
     lock,
     meta::{self, Refusal},
     outbox::Sent,
+    places::{Place, Places},
     provider::{ErrorCode, Fate, Hook, Provider, Report, Signature, Written},
 };
 
@@ -47,8 +50,9 @@ const WRITTEN_LIMIT: (usize, usize) = (50_000, 8 << 20);
 
 /// The pages Meta knows, and who wrote to them.
 pub(super) struct Messenger {
-    pages: Vec<Arc<Page>>,
+    pages: Places<Page>,
     people: People,
+    profiles: Profiles,
     written_at: Mutex<Kept<i64>>,
 }
 
@@ -61,7 +65,7 @@ struct Page {
     app_secret: Secret,
 }
 
-impl Page {
+impl Place for Page {
     fn new(account: &Arc<Account>) -> Option<Page> {
         let token = account.setting("pageAccessToken")?;
         Some(Page {
@@ -73,6 +77,12 @@ impl Page {
         })
     }
 
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+}
+
+impl Page {
     fn signed(&self, hook: &Value, signature: Signature) -> Hook {
         meta::signed(self.app_secret.expose(), &self.account.hook_url, hook, signature)
     }
@@ -81,20 +91,12 @@ impl Page {
 impl Messenger {
     /// Knows the Messenger integrations among these.
     pub(super) fn new(accounts: &[Arc<Account>]) -> Messenger {
-        let mut pages = Vec::new();
-        for account in accounts.iter().filter(|account| account.kind == "messenger") {
-            match Page::new(account) {
-                Some(page) => pages.push(Arc::new(page)),
-                None => {
-                    tracing::warn!(integration = %account.integration_id, "incomplete messenger settings");
-                }
-            }
+        Messenger {
+            pages: Places::of(accounts, "messenger"),
+            people: People::new(),
+            profiles: Profiles::default(),
+            written_at: Mutex::new(Kept::new(WRITTEN_LIMIT)),
         }
-        Messenger { pages, people: People::new(), written_at: Mutex::new(Kept::new(WRITTEN_LIMIT)) }
-    }
-
-    fn page_of(&self, account: &Account) -> Option<&Arc<Page>> {
-        self.pages.iter().find(|page| page.account.integration_id == account.integration_id)
     }
 
     /// When a message was written: a repeated hook says the same again.
@@ -109,12 +111,12 @@ impl Messenger {
     }
 
     /// The page whose token this is, once the call names a version.
-    fn enter(&self, version: &str, headers: &HeaderMap) -> Result<&Arc<Page>, Refusal> {
+    fn enter(&self, version: &str, headers: &HeaderMap) -> Result<Arc<Page>, Refusal> {
         if !meta::is_version(version) {
             return Err(Refusal::no_such_call());
         }
         let given = meta::bearer(headers).map(Secret::new).ok_or_else(Refusal::unauthorised)?;
-        self.pages.iter().find(|page| page.token == given).ok_or_else(Refusal::unauthorised)
+        self.pages.find(|page| page.token == given).ok_or_else(Refusal::unauthorised)
     }
 }
 
@@ -122,10 +124,15 @@ impl Provider for Messenger {
     fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router {
         Router::new()
             .route("/{version}/{page}/messages", post(send))
+            .route("/{version}/me/messenger_profile", get(menu::show).post(menu::put).delete(menu::remove))
             .route("/{version}/{object}", get(show))
             .fallback(|| async { Refusal::no_such_call() })
             .method_not_allowed_fallback(|| async { Refusal::no_such_call() })
             .with_state(Desk { messenger: self, sim })
+    }
+
+    fn admit(&self, account: &Arc<Account>) -> bool {
+        self.pages.admit(account)
     }
 
     fn reports(&self, fate: &Fate) -> Vec<Report> {
@@ -143,7 +150,8 @@ impl Provider for Messenger {
 
     fn written(&self, written: &Written, signature: Signature) -> Result<Hook, String> {
         let page = self
-            .page_of(&written.account)
+            .pages
+            .place_of(&written.account)
             .ok_or("the integration has no pageAccessToken, appId and appSecret")?;
         if !order::is_id(&written.from) {
             return Err("from must be a page-scoped id, which is digits only".into());
@@ -156,7 +164,7 @@ impl Provider for Messenger {
     }
 
     fn receipt(&self, sent: &Sent, report: &Report, signature: Signature) -> Option<Hook> {
-        let page = self.page_of(&sent.draft.account)?;
+        let page = self.pages.place_of(&sent.draft.account)?;
         Some(page.signed(&hook::receipt(&page.id, &page.app_id, sent, report)?, signature))
     }
 }
@@ -179,6 +187,10 @@ async fn send(
     let page = desk.messenger.enter(&version, &headers)?;
     if object != "me" && object != page.id {
         return Err(Refusal::no_such_object(&Method::POST, &object));
+    }
+    if let Some((action, person)) = order::action(&headers, &body)? {
+        desk.sim.acts.note(&page.account, &action, &person);
+        return Ok(Json(json!({ "recipient_id": person })).into_response());
     }
     let order = order::order(&headers, &body)?;
     let provider_id = desk.messenger.new_id(false);

@@ -28,6 +28,17 @@ pub(super) fn is_id(id: &str) -> bool {
     (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// What is shown to whom without a message: a sender action. `None` when the call is none.
+pub(super) fn action(headers: &HeaderMap, body: &[u8]) -> Checked<Option<(String, String)>> {
+    let request = meta::object(headers, body)?;
+    if !request.contains_key("sender_action") || request.contains_key("message") {
+        return Ok(None);
+    }
+    only(&request, "request", &["recipient", "sender_action"])?;
+    one_of(&request, "sender_action", &["typing_on", "typing_off", "mark_seen"])?;
+    Ok(Some((text(&request, "sender_action", usize::MAX)?.to_owned(), recipient(&request)?)))
+}
+
 /// What a send asks for.
 #[derive(Debug)]
 pub(super) struct Order {

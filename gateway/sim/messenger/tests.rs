@@ -1,5 +1,7 @@
 //! Messenger as its callers see it: sends checked one by one, and the calls over HTTP with a small gateway behind.
 
+mod page;
+
 use std::time::Duration;
 
 use axum::{

@@ -4,7 +4,7 @@ mod answer;
 mod hook;
 mod request;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
@@ -22,6 +22,7 @@ use super::{
     Account, Sim,
     behaviour::Answer,
     outbox::Sent,
+    places::{Place, Places},
     provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
@@ -30,7 +31,7 @@ const UNREACHABLE: &str = "30003";
 
 /// The accounts Twilio knows, by their SID.
 pub(super) struct Twilio {
-    lines: HashMap<String, Vec<Arc<Line>>>,
+    lines: Places<Line>,
 }
 
 /// One integration's place at Twilio: an account and a sender of it.
@@ -43,7 +44,7 @@ struct Line {
     service: Option<String>,
 }
 
-impl Line {
+impl Place for Line {
     fn new(account: &Arc<Account>) -> Option<Line> {
         let number_sid = account.setting("phoneNumberSid");
         let service = account.setting("messagingServiceSid");
@@ -57,6 +58,10 @@ impl Line {
             account: Arc::clone(account),
         })
     }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
 }
 
 /// The number behind a SID: always the same one of a range that rings nowhere.
@@ -68,19 +73,7 @@ fn number_of(sid: &str) -> String {
 impl Twilio {
     /// Knows the Twilio integrations among these.
     pub(super) fn new(accounts: &[Arc<Account>]) -> Twilio {
-        let mut lines: HashMap<String, Vec<Arc<Line>>> = HashMap::new();
-        for account in accounts.iter().filter(|account| account.kind == "twilio") {
-            match Line::new(account) {
-                Some(line) => lines.entry(line.sid.clone()).or_default().push(Arc::new(line)),
-                None => tracing::warn!(integration = %account.integration_id, "incomplete twilio settings"),
-            }
-        }
-        Twilio { lines }
-    }
-
-    fn line_of(&self, account: &Account) -> Option<&Arc<Line>> {
-        let of_account = self.lines.get(account.setting("accountSid")?)?;
-        of_account.iter().find(|line| line.account.integration_id == account.integration_id)
+        Twilio { lines: Places::of(accounts, "twilio") }
     }
 }
 
@@ -95,6 +88,10 @@ impl Provider for Twilio {
             .with_state(Desk { twilio: self, sim })
     }
 
+    fn admit(&self, account: &Arc<Account>) -> bool {
+        self.lines.admit(account)
+    }
+
     fn reports(&self, fate: &Fate) -> Vec<Report> {
         fate.told("sent", "delivered", "undelivered", UNREACHABLE)
     }
@@ -106,18 +103,19 @@ impl Provider for Twilio {
 
     fn written(&self, written: &Written, signature: Signature) -> Result<Hook, String> {
         let line = self
-            .line_of(&written.account)
+            .lines
+            .place_of(&written.account)
             .ok_or("the integration has no accountSid, authToken and sender")?;
         if written.media.len() > request::MEDIA_LIMIT {
             return Err(format!("at most {} media", request::MEDIA_LIMIT));
         }
-        Ok(hook::signed(line, &written.account.hook_url, &hook::written(line, written), signature))
+        Ok(hook::signed(&line, &written.account.hook_url, &hook::written(&line, written), signature))
     }
 
     fn receipt(&self, sent: &Sent, report: &Report, signature: Signature) -> Option<Hook> {
-        let line = self.line_of(&sent.draft.account)?;
+        let line = self.lines.place_of(&sent.draft.account)?;
         let callback = sent.draft.callback.as_deref()?;
-        Some(hook::signed(line, callback, &hook::receipt(line, sent, report), signature))
+        Some(hook::signed(&line, callback, &hook::receipt(&line, sent, report), signature))
     }
 }
 
@@ -130,8 +128,11 @@ struct Desk {
 
 impl Desk {
     /// The account's lines, once the caller has shown that it is theirs.
-    fn enter(&self, sid: &str, headers: &HeaderMap) -> Result<&[Arc<Line>], Refusal> {
-        let lines = self.twilio.lines.get(sid).ok_or_else(Refusal::not_found)?;
+    fn enter(&self, sid: &str, headers: &HeaderMap) -> Result<Vec<Arc<Line>>, Refusal> {
+        let lines = self.twilio.lines.filter(|line| line.sid == sid);
+        if lines.is_empty() {
+            return Err(Refusal::not_found());
+        }
         let credentials = request::credentials(headers).ok_or_else(Refusal::unauthorised)?;
         let is_theirs = |line: &Arc<Line>| credentials == format!("{sid}:{}", line.token.expose());
         if lines.iter().any(is_theirs) { Ok(lines) } else { Err(Refusal::unauthorised()) }
@@ -149,7 +150,7 @@ async fn send(
     let lines = desk.enter(&sid, &headers)?;
     let order = request::order(&headers, &body)?;
     let is_mms = !order.media.is_empty();
-    let draft = order.draft(lines, desk.twilio.new_id(is_mms))?;
+    let draft = order.draft(&lines, desk.twilio.new_id(is_mms))?;
     let served = desk.sim.take(draft).await;
     let answer = match served.answer.clone() {
         Answer::Accepted => Ok((StatusCode::CREATED, Json(answer::created(&sid, &served.sent)))),
@@ -168,7 +169,7 @@ async fn show_message(
 ) -> Answered<Json<Value>> {
     let lines = desk.enter(&sid, &headers)?;
     let sent = file.strip_suffix(".json").and_then(|id| desk.sim.outbox.get(id));
-    let own = sent.filter(|sent| is_of(lines, sent)).ok_or_else(Refusal::not_found)?;
+    let own = sent.filter(|sent| is_of(&lines, sent)).ok_or_else(Refusal::not_found)?;
     Ok(Json(answer::fetched(&sid, &own)))
 }
 
@@ -181,7 +182,7 @@ async fn list_messages(
 ) -> Answered<Json<Value>> {
     let lines = desk.enter(&sid, &headers)?;
     let listing = Listing::parse(query.as_deref().unwrap_or_default())?;
-    let matches = |sent: &Sent| is_of(lines, sent) && listing.wants(sent);
+    let matches = |sent: &Sent| is_of(&lines, sent) && listing.wants(sent);
     let found = desk.sim.outbox.find(matches, listing.skipped(), listing.page_size);
     Ok(Json(answer::listed(&sid, &uri, &listing, &found)))
 }

@@ -259,6 +259,7 @@ mod tests {
 
     use super::*;
     use crate::sim::Account;
+    use crate::sim::places::Place;
 
     fn line(settings: serde_json::Value) -> Arc<Line> {
         let mut all = json!({"accountSid": "AC01", "authToken": "fake-auth-token"});

@@ -1,5 +1,7 @@
 //! WhatsApp's Cloud API: sends, files and the number itself, checked, and the hooks Meta posts.
 
+mod approved;
+mod business;
 mod content;
 mod files;
 mod hook;
@@ -23,7 +25,7 @@ use axum::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use self::files::Held;
+use self::{approved::Templates, business::Businesses, files::Held, order::Status};
 use super::{
     Account, Sim,
     behaviour::Answer,
@@ -31,6 +33,7 @@ use super::{
     lock,
     meta::{self, Refusal},
     outbox::Sent,
+    places::{Place, Places},
     provider::{Fate, Hook, Provider, Report, Signature, Written},
 };
 
@@ -45,8 +48,10 @@ const UPLOAD_LIMIT: usize = (100 << 20) + 4096;
 
 /// The numbers Meta knows, by their ids, and the files it holds.
 pub(super) struct WhatsApp {
-    lines: HashMap<String, Vec<Arc<Line>>>,
+    lines: Places<Line>,
     held: Mutex<Kept<Held>>,
+    templates: Templates,
+    businesses: Businesses,
 }
 
 /// One integration's number.
@@ -57,14 +62,16 @@ struct Line {
     app_secret: String,
     number: String,
     business: String,
+    account_token: Option<String>,
 }
 
-impl Line {
+impl Place for Line {
     fn new(account: &Arc<Account>) -> Option<Line> {
         let number_id = account.setting("phoneNumberId")?;
         let invented = || format!("+1500555{}", &meta::id_of(number_id)[..4]);
         Some(Line {
             token: account.setting("accessToken")?.to_owned(),
+            account_token: account.setting("accountManagementAccessToken").map(str::to_owned),
             app_secret: account.setting("appSecret")?.to_owned(),
             number: account.setting("phoneNumber").map_or_else(invented, str::to_owned),
             business: account.setting("accountId").map_or_else(|| meta::id_of("account"), str::to_owned),
@@ -72,24 +79,21 @@ impl Line {
             account: Arc::clone(account),
         })
     }
+
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
 }
 
 impl WhatsApp {
     /// Knows the WhatsApp integrations among these.
     pub(super) fn new(accounts: &[Arc<Account>]) -> WhatsApp {
-        let mut lines: HashMap<String, Vec<Arc<Line>>> = HashMap::new();
-        for account in accounts.iter().filter(|account| account.kind == "whatsapp") {
-            match Line::new(account) {
-                Some(line) => lines.entry(line.number_id.clone()).or_default().push(Arc::new(line)),
-                None => tracing::warn!(integration = %account.integration_id, "incomplete whatsapp settings"),
-            }
+        WhatsApp {
+            lines: Places::of(accounts, "whatsapp"),
+            held: Mutex::new(Kept::new(HELD_LIMIT)),
+            templates: Templates::default(),
+            businesses: Businesses::new(),
         }
-        WhatsApp { lines, held: Mutex::new(Kept::new(HELD_LIMIT)) }
-    }
-
-    fn line_of(&self, account: &Account) -> Option<&Arc<Line>> {
-        let of_number = self.lines.get(account.setting("phoneNumberId")?)?;
-        of_number.iter().find(|line| line.account.integration_id == account.integration_id)
     }
 
     /// Keeps a file of a number.
@@ -102,12 +106,25 @@ impl WhatsApp {
 impl Provider for WhatsApp {
     fn routes(self: Arc<Self>, sim: Arc<Sim>) -> Router {
         Router::new()
-            .route("/{version}/{id}", get(show))
+            .route("/{version}/{id}", get(show).post(business::upload))
+            .route("/{version}/app/uploads", post(business::open))
+            .route(
+                "/{version}/{number}/whatsapp_business_profile",
+                get(business::show).post(business::change),
+            )
+            .route(
+                "/{version}/{number}/message_templates",
+                get(approved::list).post(approved::create).delete(approved::delete),
+            )
             .route("/{version}/{number}/messages", post(send))
             .route("/{version}/{number}/media", post(upload).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)))
             .route("/lookaside/{number}/{id}", get(download))
             .fallback(|| async { Refusal::no_such_call() })
             .with_state(Desk { whatsapp: self, sim })
+    }
+
+    fn admit(&self, account: &Arc<Account>) -> bool {
+        self.lines.admit(account)
     }
 
     fn reports(&self, fate: &Fate) -> Vec<Report> {
@@ -120,7 +137,8 @@ impl Provider for WhatsApp {
 
     fn written(&self, written: &Written, signature: Signature) -> Result<Hook, String> {
         let line = self
-            .line_of(&written.account)
+            .lines
+            .place_of(&written.account)
             .ok_or("the integration has no phoneNumberId, accessToken and appSecret")?;
         if written.media.len() > 1 {
             return Err("a message has one file at most".into());
@@ -135,16 +153,16 @@ impl Provider for WhatsApp {
             }
             None => None,
         };
-        let value = hook::written(line, written, file)?;
+        let value = hook::written(&line, written, file)?;
         Ok(meta::signed(&line.app_secret, &written.account.hook_url, &value, signature))
     }
 
     fn receipt(&self, sent: &Sent, report: &Report, signature: Signature) -> Option<Hook> {
-        let line = self.line_of(&sent.draft.account)?;
+        let line = self.lines.place_of(&sent.draft.account)?;
         Some(meta::signed(
             &line.app_secret,
             &line.account.hook_url,
-            &hook::receipt(line, sent, report),
+            &hook::receipt(&line, sent, report),
             signature,
         ))
     }
@@ -165,16 +183,16 @@ impl Desk {
         version: &str,
         number: &str,
         headers: &HeaderMap,
-    ) -> Answered<&Arc<Line>> {
+    ) -> Answered<Arc<Line>> {
         if !meta::is_version(version) {
             return Err(Refusal::no_such_call());
         }
         let token = meta::bearer(headers).ok_or_else(Refusal::unauthorised)?;
-        if !self.whatsapp.lines.values().flatten().any(|line| line.token == token) {
+        let opened = self.whatsapp.lines.filter(|line| line.token == token);
+        if opened.is_empty() {
             return Err(Refusal::unauthorised());
         }
-        let of_number = self.whatsapp.lines.get(number).map(Vec::as_slice).unwrap_or_default();
-        let own = of_number.iter().find(|line| line.token == token);
+        let own = opened.into_iter().find(|line| line.number_id == number);
         own.ok_or_else(|| Refusal::no_such_object(method, number))
     }
 
@@ -193,13 +211,21 @@ async fn send(
     body: Bytes,
 ) -> Answered<Response> {
     let line = desk.enter(&Method::POST, &version, &number, &headers)?;
+    if let Some(status) = Status::read(&headers, &body)? {
+        let key = format!("{}/{}", line.account.integration_id, status.message_id);
+        if lock(&desk.sim.written).get(&key).is_none() {
+            return Err(Refusal::parameter("Invalid parameter").with_details("Message ID is invalid."));
+        }
+        desk.sim.acts.note(&line.account, status.word(), &status.message_id);
+        return Ok(Json(json!({"success": true})).into_response());
+    }
     let order = order::read(&headers, &body)?;
-    if let Some(id) = order.files().find(|id| desk.held(line, id).is_none()) {
+    if let Some(id) = order.files().find(|id| desk.held(&line, id).is_none()) {
         return Err(Refusal::parameter("Invalid parameter").with_details(format!("there is no media {id}")));
     }
     let input = order.input().to_owned();
     let is_template = order.is_template();
-    let draft = order.draft(line, desk.whatsapp.new_id(false))?;
+    let draft = order.draft(&line, desk.whatsapp.new_id(false))?;
     let served = desk.sim.take(draft).await;
     let answer = match served.answer.clone() {
         Answer::Accepted => Ok(Json(accepted(&served.sent, &input, is_template))),
@@ -248,16 +274,16 @@ async fn show(
     Query(asked): Asked,
     headers: HeaderMap,
 ) -> Answered<Json<Value>> {
-    if desk.whatsapp.lines.contains_key(&id) {
+    if desk.whatsapp.lines.find(|line| line.number_id == id).is_some() {
         let line = desk.enter(&Method::GET, &version, &id, &headers)?;
-        return show_number(line, &asked).map(Json);
+        return show_number(&line, &asked).map(Json);
     }
     let missing = || Refusal::no_such_object(&Method::GET, &id);
     let number = asked.get("phone_number_id").cloned();
     let number = number.or_else(|| Some(lock(&desk.whatsapp.held).get(&id)?.number_id.clone()));
     let number = number.ok_or_else(missing)?;
     let line = desk.enter(&Method::GET, &version, &number, &headers)?;
-    let held = desk.held(line, &id).ok_or_else(missing)?;
+    let held = desk.held(&line, &id).ok_or_else(missing)?;
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     Ok(Json(held.shown(&id, &format!("http://{host}/whatsapp/lookaside/{number}/{id}"))))
 }
@@ -289,11 +315,11 @@ async fn download(
     headers: HeaderMap,
 ) -> Response {
     let token = meta::bearer(&headers);
-    let of_number = desk.whatsapp.lines.get(&number).map(Vec::as_slice).unwrap_or_default();
-    let Some(line) = of_number.iter().find(|line| Some(line.token.as_str()) == token) else {
+    let opens = |line: &Line| line.number_id == number && Some(line.token.as_str()) == token;
+    let Some(line) = desk.whatsapp.lines.find(opens) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    let held = desk.held(line, &id);
+    let held = desk.held(&line, &id);
     if let Some(gone) = held.as_ref().and_then(|held| held.gone) {
         return gone.into_response();
     }

@@ -57,6 +57,46 @@ struct Send {
     template: Option<Template>,
 }
 
+/// That a person's message was read, and that somebody may be writing to them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Status {
+    messaging_product: String,
+    status: String,
+    pub(super) message_id: String,
+    #[serde(default)]
+    typing_indicator: Option<Indicator>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Indicator {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Status {
+    /// Reads one; `None` when the call is a send.
+    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Option<Status>, Refusal> {
+        let request = meta::object(headers, body)?;
+        if !request.contains_key("status") {
+            return Ok(None);
+        }
+        let status: Status = serde_json::from_value(Value::Object(request))
+            .map_err(|error| Refusal::parameter(&error.to_string()))?;
+        check(status.messaging_product == "whatsapp", "messaging_product must be whatsapp")?;
+        check(status.status == "read", "status must be read")?;
+        let types = status.typing_indicator.as_ref().is_none_or(|indicator| indicator.kind == "text");
+        check(types, "typing_indicator.type must be text")?;
+        Ok(Some(status))
+    }
+
+    /// What the person sees.
+    pub(super) fn word(&self) -> &'static str {
+        if self.typing_indicator.is_some() { "typing_indicator" } else { "read" }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Context {

@@ -1,5 +1,7 @@
 //! The Cloud API as the gateway sees it: over HTTP, with a small gateway of the tests' own behind it.
 
+mod business;
+
 use std::time::Duration;
 
 use axum::extract::State as Extracted;
@@ -11,6 +13,7 @@ use super::*;
 use crate::sim::{serve, server};
 
 const NUMBER: &str = "106540352242922";
+const ACCOUNT: &str = "102290129340398";
 const TOKEN: &str = "fake-access-token";
 const ANN: &str = "+15145550111";
 
@@ -44,7 +47,8 @@ impl Stage {
         let app = Router::new().fallback(hear).with_state(Arc::clone(&heard));
         tokio::spawn(server::serve(gateway, app, Arc::default(), stop.clone()));
         let settings = json!({"phoneNumberId": NUMBER, "accessToken": TOKEN, "appSecret": "fake-app-secret",
-            "phoneNumber": "+911145550100"});
+            "phoneNumber": "+911145550100",
+            "accountId": ACCOUNT, "accountManagementAccessToken": "fake-account-token"});
         let account = Account {
             kind: "whatsapp".into(),
             integration_id: "w".into(),

@@ -236,6 +236,8 @@ fn announcement(t: &Tenant, conversation: &str) -> NewJob {
         client: None,
         payload: "again".into(),
         source: Source::of("api"),
+        message: None,
+        action: None,
     };
     let event = Event::new(&t.app, now(), what);
     let job = t.job("webhook", conversation, event.at);

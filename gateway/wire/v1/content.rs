@@ -29,6 +29,9 @@ pub(super) fn content(content: &Content) -> Written {
             .with("fields", fields.iter().map(field).collect::<Vec<_>>())
             .with("submitted", false)
             .with("blockChatInput", block_chat_input),
+        Content::FormResponse { fields, text_fallback } => {
+            written.with("fields", fields).with("textFallback", text_fallback)
+        }
     }
 }
 
@@ -42,6 +45,7 @@ fn text_form(content: &Content) -> String {
         Content::Form { fields, .. } => {
             fields.iter().map(|field| field.label.as_str()).collect::<Vec<_>>().join("\n")
         }
+        Content::FormResponse { text_fallback, .. } => text_fallback.clone(),
     }
 }
 
@@ -59,7 +63,7 @@ fn all_actions(actions: &[Action]) -> Written {
 }
 
 /// An action as it is kept, with what receivers expect to find beside it.
-fn action(action: &Action) -> Written {
+pub(super) fn action(action: &Action) -> Written {
     let shown = Written::of(action);
     match action {
         Action::Postback { .. } | Action::Reply { .. } | Action::LocationRequest { .. } => {
@@ -165,11 +169,35 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_filled_in_form_reads_as_lines() {
+        let fields = json!([
+            {"_id": "1", "type": "text", "name": "who", "label": "Your name?", "text": "Ann"},
+            {"_id": "2", "type": "email", "name": "mail", "label": "Your mail?", "email": "ann@example.com"},
+            {"_id": "3", "type": "select", "name": "size", "label": "Your size?",
+             "select": [{"name": "s", "label": "Small"}, {"name": "m", "label": "Middle"}]}
+        ]);
+        let lines = "Your name?: Ann\nYour mail?: ann@example.com\nYour size?: Small, Middle";
+        let response = content(json!({"type": "formResponse", "fields": fields, "textFallback": lines}));
+        let Content::FormResponse { fields: answers, .. } = &response else { panic!("answers") };
+        assert_eq!(text::answers(answers), lines);
+        let expected =
+            json!({"type": "formResponse", "text": lines, "textFallback": lines, "fields": fields});
+        assert_eq!(shown(response), expected);
+    }
+
     fn any_action() -> impl Strategy<Value = Action> {
         (0..5, ".*", ".*", any::<i64>()).prop_map(|(kind, text, other, amount)| {
             let (id, metadata) = (String::new(), Default::default());
             match kind {
-                0 => Action::Link { id, text, uri: other, default: true, metadata },
+                0 => Action::Link {
+                    id,
+                    text,
+                    uri: other,
+                    default: true,
+                    extra_channel_options: Some(json!({})),
+                    metadata,
+                },
                 1 => Action::Buy { id, text, amount, currency: other, metadata },
                 2 => Action::Reply { id, text, payload: other, icon_url: None, metadata },
                 3 => Action::Webview { id, text, uri: other.clone(), fallback: other, size: None, metadata },

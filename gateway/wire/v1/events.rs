@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use heliograph_connectors::channel::Action;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Client, Conversation, DeliveryError, DeliverySubject, Event, EventDestination, Id, LinkOutcome, Message,
-    Notified, Role, User, Webhook, What,
+    Client, Conversation, DeliveryError, DeliverySubject, Departed, Event, EventDestination, Id, LinkOutcome,
+    Message, Notified, Referral, Role, Source, User, Webhook, What,
 };
 use crate::wire::written::Written;
 
-use super::views::{client, full_user, message, truncated_user};
+use super::content::action;
+use super::views::{client, departed, full_user, message, truncated_user};
 
 /// Every name a subscription may use. `message` means both kinds of message and `*` everything; some are
 /// accepted because callers subscribe to them, though nothing here ever fires them.
@@ -67,6 +69,12 @@ pub(in crate::wire) fn trigger(what: &What) -> &'static str {
         What::ClientAdded { .. } => "client:add",
         What::ClientRemoved { .. } => "client:remove",
         What::Postback { .. } => "postback",
+        What::ConversationStarted { .. } => "conversation:start",
+        What::Read { .. } => "conversation:read",
+        What::Referral { .. } => "conversation:referral",
+        What::Typing { .. } => "typing:appUser",
+        What::Merged { .. } => "merge:appUser",
+        What::UserDeleted { .. } => "appUser:delete",
     }
 }
 
@@ -107,7 +115,28 @@ impl Teller<'_> {
             What::ClientAdded { user, client, reason } | What::ClientRemoved { user, client, reason } => {
                 self.client_moved(user, client, reason)
             }
-            What::Postback { user, client, payload, .. } => self.postback(user, client.as_ref(), payload),
+            What::Postback { user, client, payload, message, action, .. } => self
+                .postback(payload, message.as_ref(), action.as_ref())
+                .and(self.here(user, client.as_ref())),
+            What::ConversationStarted { user, client, source, referral } => {
+                self.came(source, referral.as_ref()).and(self.here(user, client.as_ref()))
+            }
+            What::Read { user, client, source } => {
+                self.came(source, None).and(self.here(user, client.as_ref()))
+            }
+            What::Referral { user, client, source, referral } => {
+                self.came(source, Some(referral)).and(self.here(user, client.as_ref()))
+            }
+            What::Typing { user, client, source, started } => {
+                let activity = if *started { "typing:start" } else { "typing:stop" };
+                self.came(source, None)
+                    .with("activity", Written::new().with("type", activity))
+                    .and(self.here(user, client.as_ref()))
+            }
+            What::Merged { surviving, discarded } => self.merged(surviving, discarded),
+            What::UserDeleted { user } => {
+                Written::new().with("appUser", departed(user)).with("timestamp", self.event.at.seconds())
+            }
         }
     }
 
@@ -178,14 +207,33 @@ impl Teller<'_> {
             .with("timestamp", self.event.at.seconds())
     }
 
-    fn postback(self, user: &User, from: Option<&Client>, payload: &str) -> Written {
-        let action = Written::new().with("type", "postback").with("payload", payload);
+    fn postback(self, payload: &str, under: Option<&Message>, pressed: Option<&Action>) -> Written {
+        let bare = || Written::new().with("type", "postback").with("payload", payload);
+        let postback = Written::new()
+            .maybe("message", under.map(message))
+            .with("action", pressed.map_or_else(bare, action));
+        Written::new().with("postbacks", [postback])
+    }
+
+    /// Where something came from, and what led the person there.
+    fn came(self, source: &Source, referral: Option<&Referral>) -> Written {
+        let from =
+            Written::new().with("type", &source.kind).maybe("integrationId", source.integration.as_ref());
+        Written::new().with("source", from).maybe("referral", referral)
+    }
+
+    /// Who did something, in which conversation and when.
+    fn here(self, user: &User, from: Option<&Client>) -> Written {
         Written::new()
-            .with("postbacks", [Written::new().with("action", action)])
             .with("appUser", self.user(user))
             .with("conversation", reference(&user.conversation))
             .maybe("client", self.client(from))
             .with("timestamp", self.event.at.seconds())
+    }
+
+    fn merged(self, surviving: &User, discarded: &[Departed]) -> Written {
+        let discarded: Vec<Value> = discarded.iter().map(departed).collect();
+        Written::new().with("surviving", truncated_user(surviving)).with("discarded", discarded)
     }
 
     fn user(self, user: &User) -> Value {

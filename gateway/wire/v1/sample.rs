@@ -69,6 +69,9 @@ pub(super) fn reply() -> Message {
         source: Source { integration: Some(client().integration), ..Source::of("whatsapp") },
         payload: None,
         metadata: Map::new(),
+        delivery: None,
+        media_size: None,
+        quoted: None,
     }
 }
 

@@ -4,7 +4,8 @@ use heliograph_connectors::channel::signature;
 use serde_json::{Value, json};
 
 use crate::model::{
-    Author, Client, ClientStatus, Conversation, Message, Role, Source, User, Webhook, WebhookVersion,
+    Author, Client, ClientStatus, Conversation, Departed, Id, Message, Quoted, Role, Source, User, Webhook,
+    WebhookVersion,
 };
 use crate::wire::written::Written;
 
@@ -31,16 +32,25 @@ pub fn truncated_user(user: &User) -> Value {
     person(user).into()
 }
 
+/// Somebody who is no more, as events name them.
+pub(super) fn departed(user: &Departed) -> Value {
+    named(&user.id, user.external_id.as_ref(), user.conversation_started).into()
+}
+
 /// A user as events name them to those who asked for more: with the profile, without the clients.
 pub(super) fn full_user(user: &User) -> Value {
     person(user).and(profile(user)).into()
 }
 
 fn person(user: &User) -> Written {
+    named(&user.id, user.external_id.as_ref(), user.conversation_started)
+}
+
+fn named(id: &Id<User>, external_id: Option<&String>, conversation_started: bool) -> Written {
     Written::new()
-        .with("_id", &user.id)
-        .maybe("userId", user.external_id.as_ref())
-        .with("conversationStarted", user.conversation_started)
+        .with("_id", id)
+        .maybe("userId", external_id)
+        .with("conversationStarted", conversation_started)
 }
 
 fn profile(user: &User) -> Written {
@@ -78,9 +88,22 @@ pub fn message(message: &Message) -> Value {
         .and(content(&message.content))
         .with("received", message.received.seconds())
         .with("source", source(&message.source))
+        .maybe("mediaSize", message.media_size)
+        .maybe("quotedMessage", message.quoted.as_ref().map(quoted))
         .maybe("payload", message.payload.as_ref())
         .maybe("metadata", (!message.metadata.is_empty()).then_some(&message.metadata))
         .into()
+}
+
+/// What a message answers: the message itself, or the provider's name of one that is not known here.
+fn quoted(quoted: &Quoted) -> Written {
+    match quoted {
+        Quoted::Message { content } => {
+            let bare = Message { quoted: None, ..Message::clone(content) };
+            Written::new().with("type", "message").with("content", message(&bare))
+        }
+        Quoted::ExternalMessageId { .. } => Written::of(quoted),
+    }
 }
 
 fn role(role: Role) -> &'static str {
@@ -165,7 +188,7 @@ pub fn webhook(webhook: &Webhook) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Confirmation, ConversationKind, Id, Participant, PendingLink, Timestamp};
+    use crate::model::{Confirmation, ConversationKind, Participant, PendingLink, Timestamp};
     use crate::wire::v1::sample;
 
     #[test]
@@ -198,6 +221,25 @@ mod tests {
         );
         assert_eq!(shown["avatarUrl"], gravatar(Some("ada@example.com")));
         assert_eq!(shown["authorId"], business_id(Some("ada@example.com")));
+    }
+
+    #[test]
+    fn a_message_shows_its_files_size_and_what_it_answers() {
+        let external = Quoted::ExternalMessageId { external_message_id: "wamid.1".into() };
+        let first = Message { media_size: Some(7192), quoted: Some(external), ..sample::notified() };
+        let shown = message(&first);
+        assert_eq!(shown["mediaSize"], 7192);
+        let expected = json!({"type": "externalMessageId", "externalMessageId": "wamid.1"});
+        assert_eq!(shown["quotedMessage"], expected);
+        let delivery = Some(Id::new("e361392f-7dd3-4bdb-8844-d0d002ac7f72"));
+        let quoted = Some(Quoted::Message { content: Box::new(first.clone()) });
+        let second = Message { quoted, delivery, ..sample::reply() };
+        let mut bare = shown;
+        bare.as_object_mut().expect("an object").remove("quotedMessage");
+        assert_eq!(message(&second)["quotedMessage"], json!({"type": "message", "content": bare}));
+        assert_eq!(message(&second).get("delivery"), None);
+        let kept = serde_json::to_value(&second).expect("JSON");
+        assert_eq!(serde_json::from_value::<Message>(kept).expect("as kept"), second);
     }
 
     #[test]

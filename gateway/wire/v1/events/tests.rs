@@ -1,5 +1,7 @@
 //! Every payload, as a whole.
 
+mod people;
+
 use serde_json::json;
 
 use super::*;
@@ -295,7 +297,9 @@ fn a_button_was_pressed() {
             user: sample::user(),
             client: None,
             payload: "TACOS".into(),
-            source: crate::model::Source::of("messenger"),
+            source: Source::of("messenger"),
+            message: None,
+            action: None,
         },
         json!({
             "trigger": "postback",

@@ -1,11 +1,13 @@
 //! Buttons and quick replies: what each needs, and which may stand where.
 
 use heliograph_connectors::channel::Action;
+use serde_json::Value;
 use url::Url;
 
 use crate::model::Timestamp;
 use crate::wire::Invalid;
 use crate::wire::given::Given;
+use crate::wire::written::Written;
 
 use super::message::{TEXT_MAX, fresh};
 
@@ -68,6 +70,7 @@ fn action(given: &Given<'_>, kinds: &[&'static str], now: Timestamp) -> Result<A
             text,
             uri: given.required("uri", address)?,
             default: given.optional("default", Given::flag)?.unwrap_or(false),
+            extra_channel_options: given.optional("extraChannelOptions", extra_options)?.flatten(),
             metadata,
         },
         "webview" => Action::Webview {
@@ -94,6 +97,16 @@ fn action(given: &Given<'_>, kinds: &[&'static str], now: Timestamp) -> Result<A
     })
 }
 
+/// What single channels are told beyond the address. Only Messenger knows any; what nobody knows is left out.
+fn extra_options(given: &Given<'_>) -> Result<Option<Value>, Invalid> {
+    let known = given.optional("messenger", |messenger| {
+        let extensions = messenger.optional("messenger_extensions", Given::flag)?;
+        let share = messenger.optional("webview_share_button", |share| share.word(&["hide"]))?;
+        Ok(Written::new().maybe("messenger_extensions", extensions).maybe("webview_share_button", share))
+    })?;
+    Ok(known.map(|messenger| Written::new().with("messenger", messenger).into()))
+}
+
 /// An absolute address of any scheme: `tel:` makes a call button.
 fn address(given: &Given<'_>) -> Result<String, Invalid> {
     let text = given.filled_within(URI_MAX)?;
@@ -109,4 +122,30 @@ fn currency(given: &Given<'_>) -> Result<String, Invalid> {
     let code = given.text()?;
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
     if is_code { Ok(code.to_ascii_lowercase()) } else { Err(given.refuse("must be an ISO 4217 code")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(options: Value) -> Result<Option<Value>, Invalid> {
+        let actions = json!({"actions": [{"type": "link", "text": "Open", "uri": "https://example.com/",
+                                          "extraChannelOptions": options}]});
+        let actions = of_message(&Given::root(&actions), Timestamp::from_millis(0))?;
+        let [Action::Link { extra_channel_options, .. }] = &actions[..] else { panic!("a link") };
+        Ok(extra_channel_options.clone())
+    }
+
+    #[test]
+    fn a_link_keeps_what_single_channels_know() {
+        let messenger = json!({"messenger": {"messenger_extensions": true, "webview_share_button": "hide"}});
+        assert_eq!(read(messenger.clone()), Ok(Some(messenger)));
+        let more = json!({"messenger": {"messenger_extensions": false, "colour": 1}, "line": 2});
+        assert_eq!(read(more), Ok(Some(json!({"messenger": {"messenger_extensions": false}}))));
+        assert_eq!(read(json!({"line": 2})), Ok(None));
+        let refused = read(json!({"messenger": {"webview_share_button": "show"}})).expect_err("a refusal");
+        assert_eq!(refused.path, "actions[0].extraChannelOptions.messenger.webview_share_button");
+    }
 }

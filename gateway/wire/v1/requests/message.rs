@@ -11,22 +11,22 @@ use crate::model::{Author, Id, Integration, Role, Timestamp};
 use crate::wire::Invalid;
 use crate::wire::given::{Given, document};
 
-use super::actions;
+use super::{actions, answers};
 
 /// Characters of a text or a payload.
 pub(super) const TEXT_MAX: usize = 4096;
 
 /// Characters of a title, a description, a label.
-const LABEL_MAX: usize = 128;
+pub(super) const LABEL_MAX: usize = 128;
 
 /// Items of a carousel or list.
 const ITEMS_MAX: usize = 10;
 
 /// Questions of a form: no number is documented, a person answers fewer.
-const FIELDS_MAX: usize = 25;
+pub(super) const FIELDS_MAX: usize = 25;
 
 /// Choices of one question.
-const OPTIONS_MAX: usize = 20;
+pub(super) const OPTIONS_MAX: usize = 20;
 
 /// `POST …/appusers/{id}/messages`.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +64,10 @@ impl PostMessage {
         if let Some(schema) = given.member("messageSchema")? {
             return Err(schema.refuse("is taken by notifications only"));
         }
-        let content = content(&given, now)?;
+        let content = match role {
+            Role::User => answers::or_content(&given, now)?,
+            Role::Business => content(&given, now)?,
+        };
         let destination = given.optional("destination", destination)?;
         if role == Role::User {
             plain(&given, &content)?;
@@ -88,9 +91,11 @@ fn plain(given: &Given<'_>, content: &Content) -> Result<(), Invalid> {
         Content::Text { actions, .. } | Content::Image { actions, .. } if !actions.is_empty() => {
             Err(given.refuse_member("actions", "are for messages of the appMaker"))
         }
-        Content::Text { .. } | Content::Image { .. } | Content::File { .. } | Content::Location { .. } => {
-            Ok(())
-        }
+        Content::Text { .. }
+        | Content::Image { .. }
+        | Content::File { .. }
+        | Content::Location { .. }
+        | Content::FormResponse { .. } => Ok(()),
         Content::Carousel { .. } | Content::List { .. } | Content::Form { .. } => {
             let message = format!("{} is for messages of the appMaker", content.kind());
             Err(given.refuse_member("type", message))

@@ -1,6 +1,7 @@
 //! What callers may ask for, one file per request. `now` only dates the ids given to actions, items and fields.
 
 mod actions;
+mod answers;
 mod link;
 mod message;
 mod notification;
