@@ -231,20 +231,8 @@ mod tests {
             let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
             let policy = Policy::lasting(Duration::from_secs(3600));
             let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
-            let integration = Integration {
-                id: Id::new("a"),
-                app: Id::new("app"),
-                kind: "twilio".into(),
-                display_name: None,
-                settings: Map::new(),
-                limits: Default::default(),
-                on_unknown: Default::default(),
-                ignore_opt_out: false,
-                user_receipts: None,
-                paused: false,
-            };
-            let (id, settings, limits) = (Id::new("app"), Default::default(), Default::default());
-            let app = App { id, name: "Demo".into(), settings, limits };
+            let integration = Integration::new(Id::new("a"), Id::new("app"), "twilio", Map::new());
+            let app = App::new(Id::new("app"), "Demo");
             let tenant = Tenant { app, integrations: vec![integration], webhooks: vec![webhook()] };
             let mut known = Known::stranger(core.now());
             known.user.clients.push(client("a", Some(1)));
