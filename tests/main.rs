@@ -4,6 +4,7 @@ mod harness;
 
 mod admin;
 mod announce;
+mod apps;
 mod auth;
 mod capacity;
 mod channels;
@@ -18,6 +19,7 @@ mod failure;
 mod faults;
 mod hooks;
 mod isolation;
+mod keys;
 mod ledger;
 mod limits;
 mod link;
