@@ -13,6 +13,7 @@ mod commands;
 mod conservation;
 mod content;
 mod converse;
+mod cors;
 mod demo;
 mod disk;
 mod failure;

@@ -81,6 +81,13 @@ fn signed(header: &Value, claims: &Value, secret: &str) -> String {
     format!("{signed}.{signature}")
 }
 
+/// Whether a token says that it speaks for a user. Nobody has proven it.
+pub(super) fn says_user(token: &str) -> bool {
+    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = claims.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+    claims.is_some_and(|claims| claims["scope"] == "appUser")
+}
+
 fn speaker(scope: Scope, user_id: Option<String>) -> Result<Speaker, Refused> {
     match scope {
         Scope::App => Ok(Speaker::App),
@@ -175,6 +182,15 @@ pub(super) mod tests {
             let token = sign(&of(scope), NOW);
             let (_, speaker) = verify(&token, NOW, find).expect("it is believed");
             assert_eq!(speaker, expected);
+            assert!(!says_user(&token));
+        }
+    }
+
+    #[test]
+    fn what_a_token_says_is_seen_before_it_is_proven() {
+        assert!(says_user(&token(&good(), &json!({ "scope": "appUser", "exp": 1 }), "fake-other")));
+        for odd in ["", "a", "a.b.c", "e30.e30.e30", "a.bnVsbA.c", "a.W10.c"] {
+            assert!(!says_user(odd), "{odd}");
         }
     }
 

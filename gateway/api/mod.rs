@@ -6,6 +6,7 @@ mod admin;
 mod admission;
 mod auth;
 mod bounds;
+mod cors;
 mod gate;
 mod hooks;
 mod jwt;
@@ -27,7 +28,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use tower::ServiceExt;
@@ -117,6 +118,7 @@ pub fn public_router(api: Arc<Api>) -> Router {
     let table = v1::table();
     let paths = Arc::new(Paths::of(table.entries().map(|(method, path, _)| (method, path))));
     let v1 = table.router(&api).layer(from_fn_with_state(api.clone(), bounds::request));
+    let v1 = v1.layer(from_fn(cors::readable));
     let hooks = hooks::routes().layer(from_fn_with_state(api.clone(), bounds::hook));
     let routes = finished(v1.merge(hooks).merge(media::routes()), api.clone());
     let routes = routes.layer(from_fn_with_state(api, counted));
