@@ -25,6 +25,7 @@ mod ledger;
 mod limits;
 mod link;
 mod mail;
+mod matrix;
 mod meta;
 mod metrics;
 mod notify;
