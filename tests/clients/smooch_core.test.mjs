@@ -119,7 +119,7 @@ test('keys of an app are created, opened with and deleted', async () => {
     const { jwt } = await account.apps.keys.getJwt(made._id, key._id);
     const byToken = new SmoochCore({ jwt, serviceUrl });
     assert.deepEqual((await byToken.webhooks.list()).webhooks, []);
-    await assert.rejects(own.apps.keys.list(made._id), { code: 'forbidden' });
+    await assert.rejects(own.apps.keys.list(), { code: 'forbidden' });
     await account.apps.keys.delete(made._id, key._id);
     await assert.rejects(own.webhooks.list(), { code: 'unauthorized' });
     await assert.rejects(byToken.webhooks.list(), { code: 'unauthorized' });
