@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 use toml::Table;
 
+use crate::harness::api::Api;
 use crate::harness::process::BINARY;
 use crate::harness::redis_server::RedisServer;
 use crate::harness::simulator::of_app;
@@ -54,6 +55,14 @@ impl Scene {
         answer.expect(201)
     }
 
+    /// Makes a key of the app under an idempotency key.
+    async fn make_key(&self) -> Value {
+        let body = json!({"name": "Ada's"}).to_string();
+        let key = [("idempotency-key", "once")];
+        let answer = self.rig.gateway.account().request("POST", &of_app("/keys"), &key, Some(body)).await;
+        answer.expect(200)
+    }
+
     /// The secret with which the declared webhook is told.
     async fn declared_secret(&self, number: &str) -> String {
         self.rig.notify_and_deliver(number, "told with a secret").await;
@@ -99,17 +108,21 @@ fn keyed(key: &str) -> Table {
 
 async fn with_a_key_no_secret_stands_in_the_store(engine: Engine) {
     let mut scene = Scene::start(engine, |config| config.set("secrets.key", THE_KEY)).await;
-    let made = scene.make().await;
+    let (made, key) = (scene.make().await, scene.make_key().await);
+    let own = key["key"]["secret"].as_str().expect("a secret");
     let declared = scene.declared_secret("+15145550191").await;
     // Killed, so that what is not yet in its place stands in the log beside it.
     scene.rig.gateway.kill();
     let id = made["webhook"]["_id"].as_str().expect("an id");
     assert!(scene.holds(id) && scene.holds("sealed"), "what was made is in the files");
-    for secret in [secret_of(&made), &declared, THE_KEY] {
+    for secret in [secret_of(&made), own, &declared, THE_KEY] {
         assert!(!scene.holds(secret), "{secret} can be read");
     }
     scene.rig.gateway.start().await;
     assert_eq!(scene.make().await, made, "the answer that was kept is opened");
+    assert_eq!(scene.make_key().await, key);
+    let opened = Api::basic(scene.rig.gateway.api_address(), key["key"]["_id"].as_str().expect("an id"), own);
+    opened.get(&of_app("/webhooks")).await.expect(200);
     let listed = scene.rig.gateway.api().get(&of_app(&format!("/webhooks/{id}"))).await.expect(200);
     assert_eq!(secret_of(&listed), secret_of(&made));
     assert_eq!(scene.declared_secret("+15145550192").await, declared);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use heliograph::model::{
-    App, Id, Integration, Key, KeyScope, Limits, SystemClock, Tenant, Webhook, WebhookVersion,
+    App, Clock, Id, Integration, Key, KeyScope, Limits, SystemClock, Tenant, Timestamp, Webhook,
+    WebhookVersion,
 };
 use heliograph::settings::{
     ACCOUNT, Declared, KEYS_MAX, KeyOwner, Sealer, Settings, SettingsError, WebhookChange,
@@ -19,6 +20,7 @@ pub(crate) const CASES: &[(&str, suite::Case)] = &[
     ("settings_declared_refuse_change", |s| Box::pin(settings_declared_refuse_change(s))),
     ("settings_of_the_file_win", |s| Box::pin(settings_of_the_file_win(s))),
     ("settings_have_ten_keys_per_owner", |s| Box::pin(settings_have_ten_keys_per_owner(s))),
+    ("settings_made_at_once_keep_their_order", |s| Box::pin(settings_made_at_once_keep_their_order(s))),
     ("settings_deleted_open_nothing", |s| Box::pin(settings_deleted_open_nothing(s))),
     ("settings_change_one_app_at_a_time", |s| Box::pin(settings_change_one_app_at_a_time(s))),
     ("settings_show_what_a_lost_caller_changed", |s| Box::pin(settings_show_what_a_lost_caller_changed(s))),
@@ -114,6 +116,29 @@ async fn settings_made_are_there_again(store: Arc<dyn Store>) {
     }
 }
 
+/// A clock that stands still.
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000)
+    }
+}
+
+async fn settings_made_at_once_keep_their_order(store: Arc<dyn Store>) {
+    let settings = Settings::open(store, Arc::new(Still), sealer(None), declared()).await.expect("they open");
+    let owner = KeyOwner::App(app());
+    let mut made = settings.keys_of(&owner);
+    let mut robots = Vec::new();
+    for number in 1..KEYS_MAX {
+        made.push(make_key(&settings, &owner).await);
+        let robot = settings.create_service_account(format!("Robot {number}"), &nothing).await;
+        robots.push(robot.expect("a service account"));
+    }
+    assert_eq!((settings.keys_of(&owner), settings.service_accounts()), (made, robots));
+}
+
 async fn settings_declared_refuse_change(store: Arc<dyn Store>) {
     let settings = open(&store).await;
     let declared_app = format!("declared app {APP}");
@@ -176,7 +201,7 @@ async fn settings_deleted_open_nothing(store: Arc<dyn Store>) {
     let own = Integration { app: made.id.clone(), ..integration("bb") };
     let own = settings.create_integration(own, &nothing).await.expect("an integration");
     let lent = settings.create_integration(integration("cc"), &nothing).await.expect("an integration");
-    settings.pause(&own.id, true).await.expect("it is paused");
+    settings.pause(&own.id, true, &|_| ()).await.expect("it is paused");
     settings.delete_key(&owner, &first.id).await.expect("a key is deleted");
     assert!(settings.key(&first.id).is_none() && settings.key(&second.id).is_some());
     settings.delete_integration(&app(), &lent.id).await.expect("an integration is deleted");

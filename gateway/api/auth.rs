@@ -92,6 +92,12 @@ pub(super) fn operator(
     }
 }
 
+/// Whether the credential says that it is a user's token. Nobody has proven it.
+pub(super) fn says_user(headers: &HeaderMap) -> bool {
+    let given = headers.get(AUTHORIZATION).and_then(|given| given.to_str().ok());
+    given.and_then(|given| given.split(' ').next_back()).is_some_and(jwt::says_user)
+}
+
 fn basic(settings: &Settings, credential: &str) -> Option<Principal> {
     let decoded = String::from_utf8(STANDARD.decode(credential).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;

@@ -1,7 +1,11 @@
 //! JSON Web Tokens as the platform has them: HS256 and nothing else, so that no algorithm can be swapped.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use heliograph_connectors::channel::jwt::Token;
+use heliograph_connectors::channel::signature::hmac_sha256;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::model::{Key, Timestamp};
 
@@ -62,6 +66,28 @@ pub(super) fn verify(
     Ok((key, speaker(claims.scope, claims.user_id)?))
 }
 
+/// A token that opens what its key opens, for as long as the key is there: that is how the platform gives them out.
+pub(super) fn sign(key: &Key, now: Timestamp) -> String {
+    let scope = if key.scope.is_account() { "account" } else { "app" };
+    let header = json!({ "alg": "HS256", "typ": "JWT", "kid": key.id });
+    let claims = json!({ "scope": scope, "iat": now.millis() / 1000 });
+    signed(&header, &claims, key.secret.expose())
+}
+
+fn signed(header: &Value, claims: &Value, secret: &str) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = URL_SAFE_NO_PAD.encode(hmac_sha256(secret.as_bytes(), signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
+/// Whether a token says that it speaks for a user. Nobody has proven it.
+pub(super) fn says_user(token: &str) -> bool {
+    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = claims.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+    claims.is_some_and(|claims| claims["scope"] == "appUser")
+}
+
 fn speaker(scope: Scope, user_id: Option<String>) -> Result<Speaker, Refused> {
     match scope {
         Scope::App => Ok(Speaker::App),
@@ -75,23 +101,16 @@ fn speaker(scope: Scope, user_id: Option<String>) -> Result<Speaker, Refused> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use heliograph_connectors::channel::Secret;
-    use heliograph_connectors::channel::signature::hmac_sha256;
 
     use super::*;
     use crate::model::{Id, KeyScope};
-    use serde_json::{Value, json};
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     /// A token over any header and claims.
     pub(crate) fn token(header: &Value, claims: &Value, secret: &str) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
-        let signature = URL_SAFE_NO_PAD.encode(hmac_sha256(secret.as_bytes(), signed.as_bytes()));
-        format!("{signed}.{signature}")
+        signed(header, claims, secret)
     }
 
     fn find(id: &str) -> Option<Key> {
@@ -149,6 +168,29 @@ pub(super) mod tests {
         assert!(checked(good(), json!({ "scope": "integration" })).is_err());
         for text in ["", ".", "..", "a.b", "a.b.c", "e30.e30.", "\u{1f}.\u{e9}.x"] {
             assert!(verify(text, NOW, find).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signed_token_opens_what_its_key_opens() {
+        let of = |scope| Key::declared("app_1", Secret::new("fake-secret"), scope);
+        for (scope, expected) in [
+            (KeyScope::App(Id::new("a")), Speaker::App),
+            (KeyScope::Account, Speaker::Account),
+            (KeyScope::ServiceAccount(Id::new("s")), Speaker::Account),
+        ] {
+            let token = sign(&of(scope), NOW);
+            let (_, speaker) = verify(&token, NOW, find).expect("it is believed");
+            assert_eq!(speaker, expected);
+            assert!(!says_user(&token));
+        }
+    }
+
+    #[test]
+    fn what_a_token_says_is_seen_before_it_is_proven() {
+        assert!(says_user(&token(&good(), &json!({ "scope": "appUser", "exp": 1 }), "fake-other")));
+        for odd in ["", "a", "a.b.c", "e30.e30.e30", "a.bnVsbA.c", "a.W10.c"] {
+            assert!(!says_user(odd), "{odd}");
         }
     }
 

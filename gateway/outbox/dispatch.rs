@@ -1,5 +1,6 @@
 //! Sending: mark, call, conclude, and again for each further piece.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use heliograph_connectors::channel::{Accepted, ChannelError, Fate, OutboundMessage, Scope, Verdict};
@@ -7,7 +8,7 @@ use tracing::{debug, info, warn};
 
 use crate::core::{Begin, Conclusion, CoreError, Route};
 use crate::metrics::AttemptOutcome;
-use crate::model::{Delivery, Id, Job, Slowdown, Timestamp, Work};
+use crate::model::{App, Delivery, Id, Job, Slowdown, Tenant, Timestamp, Work};
 use crate::recorder::Overheard;
 use crate::store::{Batch, Retry, Settlement, StoreError};
 
@@ -321,12 +322,15 @@ impl Outbox {
         pace.held_since(since, now)
     }
 
-    /// The integration was taken out of the configuration: wait for it, until the message is too old.
+    /// The integration is gone, and perhaps its app: wait for it, until the message is too old.
     async fn without_integration(&self, claim: Claim<'_>, delivery: &Id<Delivery>) {
         let later = Settlement::Again(Retry::later(claim.job, self.core.now() + NO_INTEGRATION_PAUSE));
-        let Some(tenant) = self.settings.tenant(&claim.job.app) else {
-            return self.settle_alone(claim, later).await;
+        let nobody = || {
+            // Of an app that is gone nobody is left to be told.
+            let app = App::new(claim.job.app.clone(), "");
+            Arc::new(Tenant { app, integrations: Vec::new(), webhooks: Vec::new() })
         };
+        let tenant = self.settings.tenant(&claim.job.app).unwrap_or_else(nobody);
         let settled = match self.core.abandon_expired(&tenant, delivery).await {
             Ok(Some(batch)) => self.settle(claim, Settlement::Done, batch).await,
             Ok(None) => self.settle(claim, later, Batch::new(&claim.job.app)).await,

@@ -23,7 +23,7 @@ impl Settings {
     /// Adds an app. What `also` adds is committed with it, under the account.
     pub async fn create_app(&self, app: App, also: Also<'_, App>) -> Result<App, SettingsError> {
         let mut changes = self.changes().await?;
-        let app = App { created: self.clock.now(), declared: false, ..app };
+        let app = App { created: changes.moment(self.clock.now()), declared: false, ..app };
         let mut batch = Batch::new(&account());
         batch.insert(&app);
         batch.append(APPS, app.created.millis(), app.id.as_str());

@@ -90,7 +90,7 @@ impl Settings {
         if self.keys_of(owner).len() >= KEYS_MAX {
             return Err(SettingsError::TooMany { owner: owner.words(), most: KEYS_MAX, what: "keys" });
         }
-        let now = self.clock.now();
+        let now = changes.moment(self.clock.now());
         let id = format!("{}_{}", owner.prefix(), Id::<Key>::fresh(now));
         let stored = StoredKey { id, name, secret: fresh_secret(), scope: owner.scope(), created: now };
         let mut batch = Batch::new(&account());

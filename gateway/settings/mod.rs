@@ -14,11 +14,12 @@ mod webhooks;
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::model::{App, Clock, Id, Integration, Key, Seal, Tenant};
+use crate::model::{App, Clock, Id, Integration, Key, Seal, Tenant, Timestamp};
 use crate::store::{Batch, Store, StoreError};
 
 pub use keys::{KEYS_MAX, KeyOwner};
@@ -63,6 +64,16 @@ struct Changes {
     is_behind: bool,
     /// What was on its way to the store when the one who asked for it went away.
     unfinished: Option<Batch>,
+    /// When something was made last.
+    latest: Option<Timestamp>,
+}
+
+impl Changes {
+    /// The time for something that is made now: later than all before it, so that lists by age are never in doubt.
+    fn moment(&mut self, now: Timestamp) -> Timestamp {
+        let next = self.latest.map(|latest| latest + Duration::from_millis(1));
+        *self.latest.insert(next.map_or(now, |next| next.max(now)))
+    }
 }
 
 /// Why a change was refused.

@@ -24,7 +24,7 @@ impl Settings {
         also: Also<'_, ServiceAccount>,
     ) -> Result<ServiceAccount, SettingsError> {
         let mut changes = self.changes().await?;
-        let now = self.clock.now();
+        let now = changes.moment(self.clock.now());
         let made = ServiceAccount { id: Id::fresh(now), name, created: now };
         let mut batch = Batch::new(&account());
         batch.insert(&made);

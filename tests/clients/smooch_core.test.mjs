@@ -92,6 +92,63 @@ test('an error carries the code and description of the gateway', async () => {
     await assert.rejects(stranger.appUsers.get('bob@example.com'), { code: 'unauthorized' });
 });
 
+test('apps are created, listed, updated and deleted', async () => {
+    const { app: made } = await account.apps.create('Shop', { useAnimalNames: true }, { tier: 1 });
+    assert.deepEqual([made.settings.useAnimalNames, made.metadata], [true, { tier: 1 }]);
+    const { apps, hasMore, offset } = await account.apps.list(100);
+    assert.deepEqual([hasMore, offset], [false, 0]);
+    assert.deepEqual(apps.find((one) => one._id === made._id), made);
+    assert.equal((await account.apps.list(1)).hasMore, true);
+    assert.deepEqual((await account.apps.get(made._id)).app, made);
+    assert.equal((await app.apps.get(appId)).app._id, appId);
+    const { app: changed } = await account.apps.update(made._id, { name: 'Store' });
+    assert.deepEqual(changed, { ...made, name: 'Store' });
+    assert.deepEqual(await app.apps.getSdkIds(appId), {});
+    assert.deepEqual(await account.apps.delete(made._id), {});
+    await assert.rejects(account.apps.get(made._id), { code: 'app_not_found' });
+});
+
+test('keys of an app are created, opened with and deleted', async () => {
+    const { app: made } = await account.apps.create('Keys');
+    const { key } = await account.apps.keys.create(made._id, 'its own');
+    assert.match(key._id, /^app_[0-9a-f]{24}$/);
+    assert.deepEqual((await account.apps.keys.list(made._id)).keys, [key]);
+    assert.deepEqual((await account.apps.keys.get(made._id, key._id)).key, key);
+    const own = new SmoochCore({ keyId: key._id, secret: key.secret, scope: 'app', serviceUrl });
+    assert.deepEqual((await own.webhooks.list()).webhooks, []);
+    const { jwt } = await account.apps.keys.getJwt(made._id, key._id);
+    const byToken = new SmoochCore({ jwt, serviceUrl });
+    assert.deepEqual((await byToken.webhooks.list()).webhooks, []);
+    await assert.rejects(own.apps.keys.list(), { code: 'forbidden' });
+    await account.apps.keys.delete(made._id, key._id);
+    await assert.rejects(own.webhooks.list(), { code: 'unauthorized' });
+    await assert.rejects(byToken.webhooks.list(), { code: 'unauthorized' });
+    await account.apps.delete(made._id);
+});
+
+test('service accounts and their keys are created, used and deleted', async () => {
+    const { serviceAccount } = await account.serviceAccounts.create('Operations');
+    const id = serviceAccount._id;
+    assert.deepEqual((await account.serviceAccounts.get(id)).serviceAccount, serviceAccount);
+    const { serviceAccounts } = await account.serviceAccounts.list(100);
+    assert.deepEqual(serviceAccounts.at(-1), serviceAccount);
+    const renamed = await account.serviceAccounts.update(id, { name: 'Night shift' });
+    assert.equal(renamed.serviceAccount.name, 'Night shift');
+    const { key } = await account.serviceAccounts.keys.create(id, 'first');
+    assert.match(key._id, /^svc_[0-9a-f]{24}$/);
+    assert.deepEqual((await account.serviceAccounts.keys.list(id)).keys, [key]);
+    assert.deepEqual((await account.serviceAccounts.keys.get(id, key._id)).key, key);
+    const service = new SmoochCore({ keyId: key._id, secret: key.secret, scope: 'account', serviceUrl });
+    const { app: made } = await service.apps.create('By the service account');
+    assert.deepEqual((await account.apps.list(25, 0, id)).apps, [made]);
+    const { jwt } = await account.serviceAccounts.keys.getJwt(id, key._id);
+    await new SmoochCore({ jwt, serviceUrl }).apps.delete(made._id);
+    await account.serviceAccounts.keys.delete(id, key._id);
+    await assert.rejects(service.apps.list(), { code: 'unauthorized' });
+    assert.deepEqual(await account.serviceAccounts.delete(id), {});
+    await assert.rejects(account.serviceAccounts.get(id), { code: 'not_found' });
+});
+
 test('a channel is linked and a message reaches it', async () => {
     const number = '+15145550181';
     await app.appUsers.create({ appUser: { userId: 'carol@example.com' } });

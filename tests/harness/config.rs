@@ -103,6 +103,12 @@ impl Config {
         self.set(path, list)
     }
 
+    /// Takes an entry out of a list at the top of the file.
+    pub(crate) fn without(mut self, list: &str, place: usize) -> Self {
+        self.table[list].as_array_mut().expect("a list").remove(place);
+        self
+    }
+
     /// The file's text.
     pub(crate) fn text(&self) -> String {
         toml::to_string(&self.table).expect("a table is TOML")

@@ -1,20 +1,44 @@
 //! v1.1: the route table.
 
+mod apps;
 mod channels;
+mod keys;
 mod messages;
 mod notifications;
+mod service_accounts;
 mod table;
 mod users;
 mod webhooks;
 
 use serde::Deserialize;
 
-use super::gate::Access::{App, AppOrUser};
+use super::gate::Access::{Account, AccountOrApp, App, AppOrUser};
 pub(super) use table::Table;
 
 /// The routes of `/v1.1`, and of `/v1` what the vendor's clients still call there.
 pub(super) fn table() -> Table {
     Table::at("/v1.1")
+        .post("/apps", Account, apps::create)
+        .get("/apps", Account, apps::list)
+        .get("/apps/{app}", AccountOrApp, apps::read)
+        .put("/apps/{app}", AccountOrApp, apps::update)
+        .delete("/apps/{app}", Account, apps::delete)
+        .get("/apps/{app}/sdks", App, apps::sdks)
+        .post("/apps/{app}/keys", Account, keys::create)
+        .get("/apps/{app}/keys", Account, keys::list)
+        .get("/apps/{app}/keys/{key}", Account, keys::read)
+        .delete("/apps/{app}/keys/{key}", Account, keys::delete)
+        .get("/apps/{app}/keys/{key}/jwt", Account, keys::token)
+        .post("/serviceaccounts", Account, service_accounts::create)
+        .get("/serviceaccounts", Account, service_accounts::list)
+        .get("/serviceaccounts/{account}", Account, service_accounts::read)
+        .put("/serviceaccounts/{account}", Account, service_accounts::update)
+        .delete("/serviceaccounts/{account}", Account, service_accounts::delete)
+        .post("/serviceaccounts/{account}/keys", Account, keys::create)
+        .get("/serviceaccounts/{account}/keys", Account, keys::list)
+        .get("/serviceaccounts/{account}/keys/{key}", Account, keys::read)
+        .delete("/serviceaccounts/{account}/keys/{key}", Account, keys::delete)
+        .get("/serviceaccounts/{account}/keys/{key}/jwt", Account, keys::token)
         .post("/apps/{app}/notifications", App, notifications::create)
         .post("/apps/{app}/appusers", App, users::create)
         .get("/apps/{app}/appusers/{user}", AppOrUser, users::read)

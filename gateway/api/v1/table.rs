@@ -1,5 +1,6 @@
 //! A table of routes: a line says method, pattern, whom the route is for, and who answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,7 +10,7 @@ use axum::routing::{self, MethodRouter};
 use http::Method;
 
 use crate::api::gate::{self, Access, Gate};
-use crate::api::{Api, once};
+use crate::api::{Api, cors, once};
 
 /// What the patterns of an app's routes begin with.
 const OF_APP: &str = "/apps/{app}";
@@ -92,14 +93,26 @@ impl Table {
         self
     }
 
+    /// The paths that a person's token opens, and to which methods.
+    fn for_pages(&self) -> BTreeMap<String, Vec<Method>> {
+        let mut paths = BTreeMap::<String, Vec<Method>>::new();
+        for row in self.rows.iter().filter(|row| row.access == Access::AppOrUser) {
+            paths.entry(row.path.clone()).or_default().push(row.method.clone());
+        }
+        paths
+    }
+
     /// Method, pattern and access of every route, in both shapes where there are two.
     pub(in crate::api) fn entries(&self) -> impl Iterator<Item = (&Method, &str, Access)> {
         self.rows.iter().map(|row| (&row.method, row.path.as_str(), row.access))
     }
 
-    /// The routes, each behind its gate.
+    /// The routes, each behind its gate. Of those for a person's token a browser may ask first.
     pub(in crate::api) fn router(self, api: &Arc<Api>) -> Router<Arc<Api>> {
         let mut router = Router::new();
+        for (path, methods) in self.for_pages() {
+            router = router.route(&path, cors::asked(&methods));
+        }
         for Row { path, access, is_of_app, route, .. } in self.rows {
             let gate = Gate { api: api.clone(), access, is_of_app };
             let route = route

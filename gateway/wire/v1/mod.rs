@@ -1,13 +1,18 @@
 //! The v1.1 API: requests read, objects and webhook payloads written.
 
+mod account;
 mod content;
 mod events;
 mod requests;
 mod views;
 
+pub use account::{app, key, service_account};
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
-pub use requests::{LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, WebhookFields};
+pub use requests::{
+    AppFields, LinkChannel, MessageDestination, NameField, Notification, PostMessage, PreCreate,
+    WebhookFields,
+};
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]

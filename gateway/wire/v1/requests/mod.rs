@@ -2,14 +2,18 @@
 
 mod actions;
 mod answers;
+mod app;
 mod link;
 mod message;
+mod named;
 mod notification;
 mod user;
 mod webhook;
 
+pub use app::AppFields;
 pub use link::LinkChannel;
 pub use message::{MessageDestination, PostMessage};
+pub use named::NameField;
 pub use notification::Notification;
 pub use user::PreCreate;
 pub use webhook::WebhookFields;
