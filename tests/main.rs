@@ -39,6 +39,7 @@ mod restart;
 mod retry;
 mod returned;
 mod sealed;
+mod templates;
 mod users;
 mod waits;
 mod webhooks;

@@ -18,6 +18,7 @@ mod once;
 mod records;
 mod send;
 mod settle;
+mod templates;
 mod unknown;
 mod watch;
 mod watermark;
@@ -37,6 +38,7 @@ pub use link::Link;
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
+pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
 pub use watch::{DueLooks, Overdue};
 
@@ -161,6 +163,8 @@ pub enum Thing {
     Delivery,
     /// An integration.
     Integration,
+    /// A stored template.
+    Template,
 }
 
 impl std::fmt::Display for Thing {
@@ -170,6 +174,7 @@ impl std::fmt::Display for Thing {
             Thing::Client => "client",
             Thing::Delivery => "notification",
             Thing::Integration => "integration",
+            Thing::Template => "template",
         })
     }
 }

@@ -4,6 +4,7 @@ mod channels;
 mod messages;
 mod notifications;
 mod table;
+mod templates;
 mod users;
 mod webhooks;
 
@@ -23,6 +24,11 @@ pub(super) fn table() -> Table {
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
+        .get("/apps/{app}/templates", App, templates::list)
+        .post("/apps/{app}/templates", App, templates::create)
+        .get("/apps/{app}/templates/{template}", App, templates::read)
+        .put("/apps/{app}/templates/{template}", App, templates::update)
+        .delete("/apps/{app}/templates/{template}", App, templates::delete)
         .get("/apps/{app}/webhooks", App, webhooks::list)
         .post("/apps/{app}/webhooks", App, webhooks::create)
         .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)

@@ -3,11 +3,15 @@
 mod content;
 mod events;
 mod requests;
+mod template;
 mod views;
 
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
-pub use requests::{LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, WebhookFields};
+pub use requests::{
+    LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, TemplateFields, WebhookFields,
+};
+pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]
