@@ -3,6 +3,7 @@
 mod content;
 mod events;
 mod requests;
+mod shorthand;
 mod template;
 mod views;
 
@@ -11,6 +12,7 @@ pub(super) use events::{payload, subscribes, trigger};
 pub use requests::{
     LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, TemplateFields, WebhookFields,
 };
+pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 

@@ -9,7 +9,9 @@ mod template;
 mod user;
 mod webhook;
 
+pub(super) use actions::{MESSAGE_ACTIONS_MAX, are_mixable};
 pub use link::LinkChannel;
+pub(super) use message::fresh;
 pub use message::{MessageDestination, PostMessage};
 pub use notification::Notification;
 pub use template::TemplateFields;
