@@ -36,7 +36,8 @@ async fn a_template_is_made_shown_changed_and_removed(engine: Engine) {
     let made = make(&rig, &hours("Hours")).await;
     assert_eq!(made["_id"].as_str().map(str::len), Some(24), "{made}");
     let action = made["message"]["actions"][0]["_id"].clone();
-    let actions = json!([{"_id": action, "type": "link", "text": "Where", "uri": "https://example.com/where"}]);
+    let actions =
+        json!([{"_id": action, "type": "link", "text": "Where", "uri": "https://example.com/where"}]);
     let message =
         json!({"role": "appMaker", "type": "text", "text": "From nine to five", "actions": actions});
     assert_eq!(made, json!({"_id": made["_id"], "name": "Hours", "message": message}));

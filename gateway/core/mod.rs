@@ -3,6 +3,7 @@
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
 mod announce;
+mod approved;
 mod converse;
 mod dead_letters;
 mod early;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use announce::{Announced, Attempt};
+pub use approved::Instead;
 pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};

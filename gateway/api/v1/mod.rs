@@ -1,8 +1,10 @@
 //! v1.1: the route table.
 
 mod channels;
+mod message_templates;
 mod messages;
 mod notifications;
+mod phrases;
 mod table;
 mod templates;
 mod users;
@@ -24,6 +26,13 @@ pub(super) fn table() -> Table {
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
+        .get("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::list)
+        .post("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::create)
+        .delete(
+            "/apps/{app}/integrations/{integration}/messageTemplates/{name}",
+            App,
+            message_templates::delete,
+        )
         .get("/apps/{app}/templates", App, templates::list)
         .post("/apps/{app}/templates", App, templates::create)
         .get("/apps/{app}/templates/{template}", App, templates::read)

@@ -11,6 +11,7 @@ pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
 pub use requests::{
     LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, TemplateFields, WebhookFields,
+    message_template,
 };
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
