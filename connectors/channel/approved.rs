@@ -25,6 +25,21 @@ pub trait ApprovedTemplates: Send + Sync {
 
     /// Deletes a template in all its languages.
     async fn delete(&self, name: &str, egress: &dyn Egress) -> Result<(), ChannelError>;
+
+    /// Which template a payload of the channel's schema is made of; `None` when it is made of none.
+    fn named(&self, payload: &Value) -> Option<TemplateName>;
+
+    /// What a template says with the parameters of a payload; `None` when it has no words.
+    fn text(&self, template: &ApprovedTemplate, payload: &Value) -> Option<String>;
+}
+
+/// What tells a template from others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateName {
+    /// Its name.
+    pub name: String,
+    /// Its language.
+    pub language: String,
 }
 
 /// Which templates are wanted.

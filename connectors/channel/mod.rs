@@ -29,7 +29,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use activity::{Activities, Activity, Shown};
-pub use approved::{ApprovedTemplate, ApprovedTemplates, NewTemplate, TemplatePage, TemplateQuery};
+pub use approved::{
+    ApprovedTemplate, ApprovedTemplates, NewTemplate, TemplateName, TemplatePage, TemplateQuery,
+};
 pub use business::{Business, BusinessProfile};
 pub use capabilities::{Capabilities, Confirmations, Rate, Reach};
 pub use content::{

@@ -73,9 +73,11 @@ pub fn build(mut settings: Settings<'_>) -> Result<Arc<dyn Channel>, Vec<Problem
     check_id(&mut settings, "accountId", &account_id);
     let account_token = settings.optional("accountManagementAccessToken").map(Secret::new);
     settings.finish()?;
-    let account = account_token
-        .filter(|_| !account_id.is_empty())
-        .map(|token| Account { id: account_id, graph: graph.with_token(token) });
+    let account = account_token.filter(|_| !account_id.is_empty()).map(|token| Account {
+        id: account_id,
+        graph: graph.with_token(token),
+        fallback_language: fallback_language.clone(),
+    });
     Ok(Arc::new(WhatsApp { graph, phone_number_id, fallback_language, account }))
 }
 

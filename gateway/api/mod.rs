@@ -4,6 +4,7 @@
 
 mod admin;
 mod admission;
+mod approved;
 mod auth;
 mod bounds;
 mod cors;
@@ -46,6 +47,7 @@ use crate::settings::Settings;
 use crate::spool::Spool;
 
 pub use admission::Admission;
+pub use approved::Inquiries;
 pub use gate::Access;
 pub use once::InFlight;
 use path::Paths;
@@ -92,6 +94,8 @@ pub struct Intake {
     pub admission: Admission,
     /// The idempotency keys being worked on.
     pub in_flight: InFlight,
+    /// Providers being asked about templates.
+    pub inquiries: Inquiries,
     /// Hooks that wait for the store.
     pub spool: Spool,
 }

@@ -187,7 +187,7 @@ fn code_of(thing: Thing) -> &'static str {
         Thing::User => "user_not_found",
         Thing::Client => "client_not_found",
         Thing::Integration => "integration_not_found",
-        Thing::Delivery => "not_found",
+        Thing::Delivery | Thing::Template => "not_found",
     }
 }
 
@@ -207,6 +207,7 @@ mod tests {
         check(CoreError::NotFound(Thing::Client), 404, "client_not_found");
         check(CoreError::NotFound(Thing::Integration), 404, "integration_not_found");
         check(CoreError::NotFound(Thing::Delivery), 404, "not_found");
+        check(CoreError::NotFound(Thing::Template), 404, "not_found");
         check(CoreError::Conflict("User already exists".into()), 409, "conflict");
         check(CoreError::Invalid("destination: no".into()), 400, "bad_request");
         check(CoreError::ConversationFull, 423, "locked");

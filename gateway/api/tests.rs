@@ -161,6 +161,7 @@ async fn api() -> Arc<Api> {
             limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
             admission: Admission::new(1_000),
             in_flight: InFlight::default(),
+            inquiries: Inquiries::default(),
             spool: Spool::open(spool.path()).expect("a file"),
         },
         ready: Arc::new(|| true),

@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::store::Batch;
 
+use super::approved::Instead;
 use super::identify::{Known, name_of};
 use super::records::append_message;
 use super::{Core, CoreError, Once, Tries};
@@ -25,6 +26,8 @@ pub struct Post {
     pub content: Content,
     /// What is said in the same breath, each as a message of its own.
     pub extra: Vec<Content>,
+    /// What goes out in the stead of some of it on channels that have words of their own for it.
+    pub instead: Vec<Instead>,
     /// What a quick reply carried.
     pub payload: Option<String>,
     /// The business's own facts.
@@ -46,6 +49,11 @@ impl Post {
     /// All that is said, in order.
     fn contents(&self) -> impl Iterator<Item = &Content> {
         std::iter::once(&self.content).chain(&self.extra)
+    }
+
+    /// What goes out to somebody in the stead of the content at a place.
+    fn instead(&self, place: usize, client: &Client) -> Option<&Instead> {
+        self.instead.iter().find(|instead| instead.place == place && instead.kind == client.kind)
     }
 }
 
@@ -102,11 +110,14 @@ impl Core {
         let author = author_of(tenant, &known.user, &post.author);
         let mut batch = Batch::new(&tenant.app.id);
         let mut messages = Vec::new();
-        for content in post.contents() {
+        for (place, content) in post.contents().enumerate() {
+            let instead = client.as_ref().and_then(|client| post.instead(place, client));
+            let content = instead.map_or(content, |instead| &instead.shown);
             let message = said(&mut known, &author, content, post, now);
             append_message(&mut batch, &message);
             if let Some(client) = &client {
-                self.dispatch(tenant, &known.user.id, client, &message, now, &mut batch);
+                let body = instead.map_or_else(|| Body::Content(content.clone()), |it| it.body.clone());
+                self.dispatch(tenant, &known.user.id, (client, body), &message, now, &mut batch);
             }
             let what = What::Message {
                 message: message.clone(),
@@ -130,7 +141,7 @@ impl Core {
         &self,
         tenant: &Tenant,
         user: &Id<User>,
-        client: &Client,
+        (client, body): (&Client, Body),
         message: &Message,
         now: Timestamp,
         batch: &mut Batch,
@@ -141,7 +152,7 @@ impl Core {
             Purpose::Message { message: message.id.clone(), author: message.author.name.clone() },
             integration,
             client.address.clone(),
-            Body::Content(message.content.clone()),
+            body,
             now,
             now + self.policy.expires_after,
         );
@@ -192,7 +203,10 @@ fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now:
 }
 
 /// The identity a message goes to: where the caller says, else where the person was last.
-fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&'a Client>, CoreError> {
+pub(super) fn choose<'a>(
+    clients: &'a [Client],
+    toward: Option<&Toward>,
+) -> Result<Option<&'a Client>, CoreError> {
     let fits = |client: &&Client| match toward {
         None => true,
         Some(Toward::Integration(id)) => client.integration == *id,
@@ -249,6 +263,7 @@ mod tests {
                 author: Author::business(),
                 content: contents.next().expect("a text"),
                 extra: contents.collect(),
+                instead: Vec::new(),
                 payload: None,
                 metadata: Map::new(),
                 destination: None,

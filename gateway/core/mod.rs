@@ -3,6 +3,7 @@
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
 mod announce;
+mod approved;
 mod converse;
 mod dead_letters;
 mod early;
@@ -18,6 +19,7 @@ mod once;
 mod records;
 mod send;
 mod settle;
+mod templates;
 mod unknown;
 mod watch;
 mod watermark;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use announce::{Announced, Attempt};
+pub use approved::Instead;
 pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};
@@ -37,6 +40,7 @@ pub use link::Link;
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
+pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
 pub use watch::{DueLooks, Overdue};
 
@@ -161,6 +165,8 @@ pub enum Thing {
     Delivery,
     /// An integration.
     Integration,
+    /// A stored template.
+    Template,
 }
 
 impl std::fmt::Display for Thing {
@@ -170,6 +176,7 @@ impl std::fmt::Display for Thing {
             Thing::Client => "client",
             Thing::Delivery => "notification",
             Thing::Integration => "integration",
+            Thing::Template => "template",
         })
     }
 }

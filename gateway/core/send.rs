@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
+use super::approved::forget_refused;
 use super::limited::count_call;
 use super::records::{OptedOut, address_id};
 use super::settle::Scene;
@@ -288,6 +289,7 @@ impl Core {
         mut batch: Batch,
     ) -> Result<Conclusion, CoreError> {
         read.value.note(scene.now, "refused", Some(told(failure)));
+        forget_refused(scene.route(), &read.value.body, failure.provider_code.as_deref(), &mut batch);
         let told: Vec<Notified> = read.value.failed(failure.clone().into(), scene.now);
         self.moved(scene, read, told, &mut batch).await?;
         Ok(Conclusion::Settle(Settlement::Done, batch))

@@ -2,8 +2,7 @@
 //!
 //! Answers to sends and receipts from providers both end here, so their order does not matter.
 
-use heliograph_connectors::channel::{Body, Channel, Content, Fate, Person, Reach, Stage};
-use serde_json::Value;
+use heliograph_connectors::channel::{Channel, Content, Fate, Person, Reach, Stage};
 
 use crate::model::{
     Author, Delivery, DeliverySubject, Event, EventDestination, Id, Integration, Message, Notified, Purpose,
@@ -29,6 +28,12 @@ impl<'a> Scene<'a> {
     pub(super) fn at(route: Route<'a>, now: Timestamp) -> Scene<'a> {
         let Route { tenant, integration, channel } = route;
         Scene { tenant, integration, channel, now }
+    }
+
+    /// The way that led here.
+    pub(super) fn route(&self) -> Route<'a> {
+        let Scene { tenant, integration, channel, .. } = *self;
+        Route { tenant, integration, channel }
     }
 
     /// How far this integration reports, by its own setting or the channel's nature.
@@ -136,7 +141,8 @@ impl Core {
         let mut known = self.meet(scene, &person, batch).await?;
         delivery.user = Some(known.user.id.clone());
         delivery.conversation = Some(known.conversation.id.clone());
-        enter_history(&mut known, delivery, author, scene.now, batch);
+        let content = self.shown(scene.route(), &delivery.body).await?;
+        enter_history(&mut known, delivery, (author, content), scene.now, batch);
         Ok(Some(known.user))
     }
 
@@ -169,13 +175,19 @@ fn addressee(delivery: &Delivery) -> Person {
 }
 
 /// Puts a notification into the conversation of the person it reached.
-fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Timestamp, batch: &mut Batch) {
+fn enter_history(
+    known: &mut Known,
+    delivery: &Delivery,
+    (author, content): (Author, Content),
+    now: Timestamp,
+    batch: &mut Batch,
+) {
     let message = Message {
         id: Id::fresh(now),
         conversation: known.conversation.id.clone(),
         author,
         received: known.conversation.next_message_at(now),
-        content: shown(&delivery.body),
+        content,
         source: Source::of("notification"),
         payload: None,
         metadata: Default::default(),
@@ -194,16 +206,4 @@ fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Ti
     }
     known.user.conversation_started = true;
     known.save(batch);
-}
-
-/// What the history shows: the content itself, or the name of what was passed through to the provider.
-fn shown(body: &Body) -> Content {
-    match body {
-        Body::Content(content) => content.clone(),
-        Body::Native { schema, message } => {
-            let name = message.pointer("/template/name").and_then(Value::as_str);
-            let text = message.pointer("/text/body").and_then(Value::as_str);
-            Content::text(text.or(name).unwrap_or(schema))
-        }
-    }
 }

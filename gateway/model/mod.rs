@@ -10,6 +10,7 @@ mod job;
 mod media;
 mod message;
 mod seal;
+mod template;
 mod user;
 
 pub use app::{
@@ -27,4 +28,5 @@ pub use job::{Job, NewJob, Priority, Work};
 pub use media::MediaFile;
 pub use message::{Author, Message, Quoted, Role, Source};
 pub use seal::{Seal, SealBroken};
+pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use url::Url;
 
-use crate::api::{Admission, BodyLimits, InFlight, Intake};
+use crate::api::{Admission, BodyLimits, InFlight, Inquiries, Intake};
 use crate::channels::Channels;
 use crate::config::Config;
 use crate::core::{Core, Policy};
@@ -62,6 +62,7 @@ pub(super) fn intake(config: &Config) -> Result<Intake, String> {
         },
         admission: Admission::new(server.backlog),
         in_flight: InFlight::default(),
+        inquiries: Inquiries::default(),
         spool: Spool::open(&path).map_err(|error| format!("{}: {error}", path.display()))?,
     })
 }

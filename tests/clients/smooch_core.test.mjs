@@ -14,6 +14,7 @@ const simulator = address('HELIOGRAPH_CLIENTS_SIM');
 
 const appId = '5963c0d619a30a2e00de36b8';
 const integrationId = '5e1f438bf99fb467810c0ab9';
+const whatsapp = '5e1f438bf99fb467810c0ac5';
 const appKey = { keyId: 'app_5963c0d619a30a2e00de36b9', secret: 'fake-app-secret', scope: 'app' };
 const accountKey = { keyId: 'act_000000000000000000000001', secret: 'fake-account-secret', scope: 'account' };
 
@@ -211,4 +212,46 @@ test('webhooks are created, listed, updated and deleted', async () => {
     assert.deepEqual(updated.webhook.triggers, ['message:appUser', 'postback']);
     await app.webhooks.delete(webhook._id);
     await assert.rejects(app.webhooks.get(webhook._id), (error) => error.response.status === 404);
+});
+
+test('a template is stored, said by its name in a text, changed and deleted', async () => {
+    const number = '+15145550183';
+    const message = { role: 'appMaker', type: 'text', text: 'From nine to five' };
+    const { template } = await app.templates.create({ props: { name: 'hours', message } });
+    assert.match(template._id, /^[0-9a-f]{24}$/);
+    assert.deepEqual({ name: template.name, message: template.message }, { name: 'hours', message });
+    assert.deepEqual((await account.templates.get(appId, template._id)).template, template);
+    const list = await app.templates.list({ props: { limit: 1, offset: 0 } });
+    assert.deepEqual(list, { templates: [template], hasMore: false, offset: 0 });
+
+    await app.appUsers.create({ appUser: { userId: 'erin@example.com' } });
+    const confirmation = { type: 'immediate' };
+    await app.appUsers.linkChannel('erin@example.com', {
+        type: 'twilio', integrationId, phoneNumber: number, confirmation,
+    });
+    await eventually('the link', async () =>
+        (await app.appUsers.get('erin@example.com')).appUser.clients.length === 1);
+    const text = 'Hello %((template:hours))%';
+    const said = await app.appUsers.sendMessage('erin@example.com', { role: 'appMaker', type: 'text', text });
+    const texts = [said.message, ...said.extraMessages].map((one) => one.text);
+    assert.deepEqual(texts, ['Hello', 'From nine to five']);
+    await eventually('both messages', async () => (await sentTo(number)).length === 2);
+
+    const renamed = await app.templates.update(template._id, { name: 'times' });
+    assert.deepEqual(renamed.template, { ...template, name: 'times' });
+    await app.templates.delete(template._id);
+    await assert.rejects(app.templates.get(template._id), { code: 'not_found' });
+});
+
+test('message templates are asked for, listed and deleted', async () => {
+    const templates = app.integrations.messageTemplates;
+    const components = [{ type: 'BODY', text: 'Hello {{1}}' }];
+    const asked = { name: 'greeting', language: 'en_US', category: 'UTILITY', components };
+    const { messageTemplate } = await templates.create({ integrationId: whatsapp, messageTemplate: asked });
+    assert.equal(messageTemplate.status, 'PENDING');
+    const listed = await templates.list({ integrationId: whatsapp, query: { name: 'greeting' } });
+    assert.deepEqual(listed.messageTemplates, [{ ...messageTemplate, status: 'APPROVED' }]);
+    assert.deepEqual(await templates.delete(whatsapp, 'greeting'), {});
+    assert.deepEqual((await templates.list(whatsapp)).messageTemplates, []);
+    await assert.rejects(templates.list(integrationId), { code: 'bad_request' });
 });

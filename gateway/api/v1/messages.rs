@@ -20,6 +20,7 @@ use crate::model::{Role, Tenant, Timestamp};
 use crate::wire::v1::{self, MessageDestination};
 
 use super::UserPath;
+use super::phrases::{self, Phrases};
 
 /// `POST /appusers/{user}/messages`
 pub(super) async fn create(
@@ -35,18 +36,16 @@ pub(super) async fn create(
     if is_user && asked.author.role != Role::User {
         return Err(Problem::forbidden("A user's token speaks with the role appUser"));
     }
-    let post = Post {
-        author: asked.author,
-        content: asked.content,
-        extra: Vec::new(),
-        payload: asked.payload,
-        metadata: asked.metadata,
-        destination: asked.destination.map(|destination| match destination {
-            MessageDestination::Integration(id) => Toward::Integration(id),
-            MessageDestination::Kind(kind) => Toward::Kind(kind),
-        }),
-    };
+    let destination = asked.destination.map(|destination| match destination {
+        MessageDestination::Integration(id) => Toward::Integration(id),
+        MessageDestination::Kind(kind) => Toward::Kind(kind),
+    });
     api.intake.admission.send(&api.core, &tenant).await?;
+    let said = (asked.author.role, asked.content);
+    let Phrases { content, extra, instead } =
+        phrases::read(&api, &tenant, &user, destination.as_ref(), said).await?;
+    let (payload, metadata) = (asked.payload, asked.metadata);
+    let post = Post { author: asked.author, content, extra, instead, payload, metadata, destination };
     let once = marked.once(StatusCode::CREATED, shown);
     let posted = api.core.post(&tenant, &user, post, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&posted))))

@@ -3,10 +3,13 @@
 mod apps;
 mod channels;
 mod keys;
+mod message_templates;
 mod messages;
 mod notifications;
+mod phrases;
 mod service_accounts;
 mod table;
+mod templates;
 mod users;
 mod webhooks;
 
@@ -47,6 +50,18 @@ pub(super) fn table() -> Table {
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
+        .get("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::list)
+        .post("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::create)
+        .delete(
+            "/apps/{app}/integrations/{integration}/messageTemplates/{name}",
+            App,
+            message_templates::delete,
+        )
+        .get("/apps/{app}/templates", App, templates::list)
+        .post("/apps/{app}/templates", App, templates::create)
+        .get("/apps/{app}/templates/{template}", App, templates::read)
+        .put("/apps/{app}/templates/{template}", App, templates::update)
+        .delete("/apps/{app}/templates/{template}", App, templates::delete)
         .get("/apps/{app}/webhooks", App, webhooks::list)
         .post("/apps/{app}/webhooks", App, webhooks::create)
         .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)

@@ -11,7 +11,7 @@ use crate::api::gate::Caller;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::ApiBody;
-use crate::api::{Api, route};
+use crate::api::{Api, approved, route};
 use crate::core::{CoreError, Notify, Thing};
 use crate::model::{Delivery, Id};
 use crate::wire::v1;
@@ -36,8 +36,10 @@ pub(super) async fn create(
         expires_at: asked.expires_at,
     };
     api.intake.admission.send(&api.core, &tenant).await?;
+    let route = route(&tenant, integration, &*channel);
+    approved::learn(&api, route, &notify.body).await?;
     let once = marked.once(StatusCode::CREATED, shown);
-    let id = api.core.notify(route(&tenant, integration, &*channel), notify, once).await?;
+    let id = api.core.notify(route, notify, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&id))))
 }
 

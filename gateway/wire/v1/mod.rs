@@ -4,6 +4,8 @@ mod account;
 mod content;
 mod events;
 mod requests;
+mod shorthand;
+mod template;
 mod views;
 
 pub use account::{app, key, service_account};
@@ -11,8 +13,10 @@ pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
 pub use requests::{
     AppFields, LinkChannel, MessageDestination, NameField, Notification, PostMessage, PreCreate,
-    WebhookFields,
+    TemplateFields, WebhookFields, message_template,
 };
+pub use shorthand::{Shorthand, Spoken};
+pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::wire::written::Written;
 use super::message::{TEXT_MAX, fresh};
 
 /// Actions of a message: no number is documented, and no channel shows as many.
-const MESSAGE_ACTIONS_MAX: usize = 25;
+pub(in crate::wire::v1) const MESSAGE_ACTIONS_MAX: usize = 25;
 
 /// Actions of an item.
 const ITEM_ACTIONS_MAX: usize = 3;
@@ -29,11 +29,16 @@ pub(super) fn of_message(given: &Given<'_>, now: Timestamp) -> Result<Vec<Action
         return Ok(Vec::new());
     };
     let actions = all(&list, (0, MESSAGE_ACTIONS_MAX), &OF_MESSAGES, now)?;
-    let quick = actions.iter().filter(|action| is_quick(action)).count();
-    if quick == 0 || quick == actions.len() {
+    if are_mixable(&actions) {
         return Ok(actions);
     }
     Err(list.refuse("reply and locationRequest can be mixed only with each other"))
+}
+
+/// Whether actions may stand on one message.
+pub(in crate::wire::v1) fn are_mixable(actions: &[Action]) -> bool {
+    let quick = actions.iter().filter(|action| is_quick(action)).count();
+    quick == 0 || quick == actions.len()
 }
 
 /// The actions of an item.

@@ -132,7 +132,7 @@ pub(super) fn id<T>(given: &Given<'_>) -> Result<Id<T>, Invalid> {
 }
 
 /// A new id for what stands inside a message.
-pub(super) fn fresh(now: Timestamp) -> String {
+pub(in crate::wire::v1) fn fresh(now: Timestamp) -> String {
     Id::<()>::fresh(now).to_string()
 }
 

@@ -5,16 +5,22 @@ mod answers;
 mod app;
 mod link;
 mod message;
+mod message_template;
 mod named;
 mod notification;
+mod template;
 mod user;
 mod webhook;
 
+pub(super) use actions::{MESSAGE_ACTIONS_MAX, are_mixable};
 pub use app::AppFields;
 pub use link::LinkChannel;
+pub(super) use message::fresh;
 pub use message::{MessageDestination, PostMessage};
+pub use message_template::message_template;
 pub use named::NameField;
 pub use notification::Notification;
+pub use template::TemplateFields;
 pub use user::PreCreate;
 pub use webhook::WebhookFields;
 
