@@ -12,6 +12,7 @@ mod jwt;
 mod limits;
 mod media;
 mod once;
+mod page;
 mod path;
 mod problem;
 mod receive;

@@ -84,6 +84,11 @@ fn asked<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     }
 }
 
+/// The parts of a list joined by commas (`types=twilio,line`).
+pub(super) fn commas(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +118,12 @@ mod tests {
         let read = within(Duration::from_millis(20), Body::new(Stuck), 10).await;
         assert_eq!(read, Err(Problem::too_slow()));
         assert_eq!(whole(Body::from("1234567890"), 10).await, Ok(Bytes::from("1234567890")));
+    }
+
+    #[test]
+    fn a_list_is_joined_by_commas() {
+        assert_eq!(commas("a,b, c,,").collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(commas("").count(), 0);
     }
 
     #[test]
