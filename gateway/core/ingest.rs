@@ -10,7 +10,7 @@ use crate::model::{
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
 use super::identify::{Known, name_of};
-use super::link::{Answer, answer, declined};
+use super::link::{Answer, answer};
 use super::media::size_of;
 use super::records::{OptedOut, SEEN, Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
@@ -131,7 +131,7 @@ impl Core {
         match answer(&link, &said.content, scene.now) {
             Answer::SaysNothing => return Ok(false),
             Answer::Confirms => self.complete(scene, &mut read.value, &link, &mut batch).await?,
-            Answer::Declines => self.give_up(scene, &mut read.value, &link, declined(), &mut batch),
+            Answer::Declines => self.declined(scene, &mut read.value, &link, &mut batch),
         }
         save(&mut batch, Some(read.version), &read.value);
         let only_an_answer = matches!(link.confirmation, Confirmation::Prompt);

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Delivery, Event, Id, Integration, MediaFile, Purpose, Timestamp, Webhook};
+use super::{
+    App, Client, Delivery, Event, Id, Integration, MediaFile, PendingLink, Purpose, Timestamp, User, Webhook,
+};
 
 /// How urgent a send is. The priorities of an integration share its pace, each with a share that is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -68,6 +70,13 @@ pub enum Work {
         /// Which.
         media: Id<MediaFile>,
     },
+    /// Give up a link that was not confirmed in time.
+    Expire {
+        /// Whose.
+        user: Id<User>,
+        /// The identity that was to be linked.
+        client: Id<Client>,
+    },
 }
 
 /// A job to be committed.
@@ -115,6 +124,17 @@ impl NewJob {
             lane: file.id.to_string(),
             due: file.created,
             work: Work::Fetch { media: file.id.clone() },
+        }
+    }
+
+    /// The end of a link's time; none waits for another.
+    pub fn expire(user: &User, link: &PendingLink) -> NewJob {
+        NewJob {
+            id: Id::new(format!("expire-{}", link.client.id)),
+            group: format!("{}>links", link.client.integration),
+            lane: link.client.id.to_string(),
+            due: link.expires_at,
+            work: Work::Expire { user: user.id.clone(), client: link.client.id.clone() },
         }
     }
 

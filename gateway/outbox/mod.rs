@@ -5,6 +5,7 @@ mod announce;
 mod breaker;
 mod day;
 mod dispatch;
+mod expire;
 mod fair;
 mod fetch;
 mod holds;

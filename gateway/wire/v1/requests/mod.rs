@@ -5,12 +5,14 @@ mod answers;
 mod link;
 mod message;
 mod notification;
+mod profile;
 mod user;
 mod webhook;
 
 pub use link::LinkChannel;
 pub use message::{MessageDestination, PostMessage};
 pub use notification::Notification;
+pub use profile::ProfileFields;
 pub use user::PreCreate;
 pub use webhook::WebhookFields;
 
