@@ -19,7 +19,7 @@ impl Core {
     ) -> Result<Batch, CoreError> {
         let app = &tenant.app.id;
         let mut batch = Batch::new(app);
-        let Some(mut read) = self.store.load::<User>(app, user.as_str()).await? else { return Ok(batch) };
+        let Some(mut read) = self.person(app, user).await? else { return Ok(batch) };
         let Some(link) = read.value.pending.iter().find(|link| link.client.id == *client).cloned() else {
             return Ok(batch);
         };

@@ -72,6 +72,9 @@ impl Core {
             InboundEvent::Read { from, up_to } => {
                 self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Read).await
             }
+            InboundEvent::Referral { from, code, .. } if self.redeem(scene, from, code, None).await? => {
+                Ok(())
+            }
             InboundEvent::Typing { .. } | InboundEvent::Referral { .. } => {
                 info!(integration = %scene.integration.id, "activity not passed on");
                 Ok(())
@@ -90,7 +93,7 @@ impl Core {
         if self.was_seen(app, &mark).await? {
             return Ok(());
         }
-        if self.answers_link(scene, said, &mark).await? {
+        if self.answers_link(scene, said, &mark).await? || self.redeemed(scene, said, &mark).await? {
             return Ok(());
         }
         let mut batch = Batch::new(app);

@@ -30,7 +30,7 @@ pub(super) struct Heard<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn heard(self) -> Heard<'a> {
+    pub(super) fn heard(self) -> Heard<'a> {
         Heard { tenant: self.tenant, now: self.now }
     }
 }
@@ -197,9 +197,7 @@ impl Core {
         batch: &mut Batch,
     ) -> Result<(), CoreError> {
         let Some(user) = &delivery.user else { return Ok(()) };
-        let Some(mut read) = self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await? else {
-            return Ok(());
-        };
+        let Some(mut read) = self.person(&scene.tenant.app.id, user).await? else { return Ok(()) };
         let Some(at) = read.value.pending.iter().position(|link| link.client.id == *client) else {
             return Ok(());
         };
@@ -272,7 +270,7 @@ impl Core {
     }
 
     /// Makes the identity the user's own, taking it from whoever had it.
-    async fn attach(
+    pub(super) async fn attach(
         &self,
         scene: Scene<'_>,
         user: &mut User,
@@ -284,12 +282,17 @@ impl Core {
             Client { status: ClientStatus::Active, linked_at: Some(scene.now), ..link.client.clone() };
         let sighting = self.sighted(scene, &Person::at(address.clone())).await?;
         if let Sighting::Known { known: mut other, under, .. } = sighting {
-            let is_own = other.user.id == user.id;
+            let mut is_own = other.user.id == user.id;
+            let is_nobody = |user: &User| user.external_id.is_none();
+            if !is_own && is_nobody(user) && is_nobody(&other.user) {
+                self.unite(scene.heard(), user, (*other).clone(), batch).await?;
+                is_own = true;
+            }
             let clients = if is_own { &mut user.clients } else { &mut other.user.clients };
             let taken: Vec<Client> =
                 clients.extract_if(.., |client| client.is_at(&scene.integration.id, &under)).collect();
             for taken in taken {
-                client.aliases.extend(taken.addresses().filter(|known| *known != address).map(str::to_owned));
+                client.keep_of(&taken);
                 if !is_own {
                     let user = other.user.clone();
                     let what =
@@ -312,7 +315,7 @@ impl Core {
         Ok(())
     }
 
-    fn tell_link(
+    pub(super) fn tell_link(
         &self,
         heard: Heard<'_>,
         user: &User,

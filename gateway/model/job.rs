@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, Client, Delivery, Event, Id, Integration, MediaFile, PendingLink, Purpose, Timestamp, User, Webhook,
+    App, Client, Conversation, Delivery, Event, Id, Integration, MediaFile, PendingLink, Purpose, Timestamp,
+    User, Webhook,
 };
 
 /// How urgent a send is. The priorities of an integration share its pace, each with a share that is its own.
@@ -77,6 +78,13 @@ pub enum Work {
         /// The identity that was to be linked.
         client: Id<Client>,
     },
+    /// Move the history of a person who was merged.
+    Move {
+        /// The conversation it is in.
+        from: Id<Conversation>,
+        /// Whose it was.
+        user: Id<User>,
+    },
 }
 
 /// A job to be committed.
@@ -101,7 +109,7 @@ impl NewJob {
         let Delivery { id, integration, destination, .. } = delivery;
         let priority = match &delivery.purpose {
             Purpose::Notification { priority, .. } => *priority,
-            Purpose::Message { .. } | Purpose::Link { .. } => Priority::High,
+            Purpose::Message { .. } | Purpose::Link { .. } | Purpose::Ping { .. } => Priority::High,
         };
         let group = priority.group(integration);
         let lane = format!("{group}>{destination}");
@@ -135,6 +143,17 @@ impl NewJob {
             lane: link.client.id.to_string(),
             due: link.expires_at,
             work: Work::Expire { user: user.id.clone(), client: link.client.id.clone() },
+        }
+    }
+
+    /// A history to be moved; none waits for another.
+    pub fn move_history(app: &Id<App>, from: &Id<Conversation>, user: &Id<User>, now: Timestamp) -> NewJob {
+        NewJob {
+            id: Id::new(format!("move-{from}")),
+            group: format!("{app}>histories"),
+            lane: from.to_string(),
+            due: now,
+            work: Work::Move { from: from.clone(), user: user.clone() },
         }
     }
 

@@ -134,6 +134,17 @@ impl Client {
         self.integration == *integration && self.addresses().any(|known| known == address)
     }
 
+    /// Takes over what is known of the same identity from before: its addresses, and what an answer needs.
+    pub fn keep_of(&mut self, before: &Client) {
+        for address in before.addresses() {
+            if !self.is_at(&before.integration, address) {
+                self.aliases.push(address.to_owned());
+            }
+        }
+        self.last_seen = self.last_seen.max(before.last_seen);
+        self.thread = self.thread.take().or_else(|| before.thread.clone());
+    }
+
     /// The address and its aliases.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.address).chain(&self.aliases).map(String::as_str)

@@ -8,6 +8,7 @@ mod dispatch;
 mod expire;
 mod fair;
 mod fetch;
+mod history_moves;
 mod holds;
 mod levels;
 mod limiter;

@@ -1,8 +1,11 @@
 //! v1.1: the route table.
 
 mod channels;
+mod linkrequests;
+mod merge;
 mod messages;
 mod notifications;
+mod ping;
 mod table;
 mod users;
 mod webhooks;
@@ -17,13 +20,17 @@ pub(super) fn table() -> Table {
     Table::at("/v1.1")
         .post("/apps/{app}/notifications", App, notifications::create)
         .post("/apps/{app}/appusers", App, users::create)
+        .post("/apps/{app}/appusers/merge", App, merge::create)
         .get("/apps/{app}/appusers/{user}", AppOrUser, users::read)
         .put("/apps/{app}/appusers/{user}", AppOrUser, users::update)
         .delete("/apps/{app}/appusers/{user}/profile", App, users::forget_profile)
+        .get("/apps/{app}/appusers/{user}/authcode", App, linkrequests::auth_code)
         .get("/apps/{app}/appusers/{user}/businesssystems", App, channels::business_systems)
         .get("/apps/{app}/appusers/{user}/channels", App, channels::list)
         .post("/apps/{app}/appusers/{user}/channels", App, channels::link)
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
+        .post("/apps/{app}/appusers/{user}/integrations/{integration}/ping", App, ping::create)
+        .get("/apps/{app}/appusers/{user}/linkrequest", App, linkrequests::list)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
         .get("/apps/{app}/webhooks", App, webhooks::list)

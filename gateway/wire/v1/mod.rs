@@ -8,7 +8,8 @@ mod views;
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
 pub use requests::{
-    LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, ProfileFields, WebhookFields,
+    LinkChannel, MergeUsers, MessageDestination, Notification, PostMessage, PreCreate, ProfileFields,
+    WebhookFields,
 };
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 

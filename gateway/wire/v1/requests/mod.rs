@@ -3,6 +3,7 @@
 mod actions;
 mod answers;
 mod link;
+mod merge;
 mod message;
 mod notification;
 mod profile;
@@ -10,6 +11,7 @@ mod user;
 mod webhook;
 
 pub use link::LinkChannel;
+pub use merge::MergeUsers;
 pub use message::{MessageDestination, PostMessage};
 pub use notification::Notification;
 pub use profile::ProfileFields;

@@ -7,7 +7,7 @@ use crate::wire::Invalid;
 use crate::wire::given::{Given, document};
 
 /// Characters of a business's own id of a person.
-const USER_ID_MAX: usize = 1024;
+pub(super) const USER_ID_MAX: usize = 1024;
 
 /// Characters of a name or an email address.
 pub(super) const NAME_MAX: usize = 128;
