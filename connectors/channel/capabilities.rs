@@ -11,6 +11,8 @@ pub struct Capabilities {
     pub word: &'static str,
     /// The key that holds the address when a channel is linked through the API: `phoneNumber`, `address`.
     pub destination_key: &'static str,
+    /// The key that holds the address where a person's channels are listed, if that is another one.
+    pub entity_key: &'static str,
     /// How far delivery reports reach.
     pub reach: Reach,
     /// Whether every receipt carries the reference given in [`super::OutboundMessage`]; if not, the gateway
@@ -52,6 +54,7 @@ impl Capabilities {
             kind,
             word,
             destination_key,
+            entity_key: destination_key,
             reach: Reach::Channel,
             echoes_reference: false,
             native: &["text"],
@@ -87,6 +90,11 @@ pub struct Confirmations {
     pub user_activity: bool,
     /// Linked when the person answers yes to the platform's question.
     pub prompt: bool,
+}
+
+impl Confirmations {
+    /// Nobody can be linked by their address.
+    pub const NONE: Confirmations = Confirmations { immediate: false, user_activity: false, prompt: false };
 }
 
 /// A sustained pace with room for a burst.

@@ -45,6 +45,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     reach: Reach::User,
     echoes_reference: true,
     native: &["text", "image", "file", "location", "list"],
+    entity_key: "username",
     schema: Some("whatsapp"),
     confirmations: Confirmations { immediate: true, user_activity: true, prompt: false },
     shares_hooks: true,

@@ -319,6 +319,8 @@ mod tests {
             linked_at: None,
             aliases: Vec::new(),
             thread: None,
+            avatar_url: None,
+            info: Default::default(),
         }
     }
 

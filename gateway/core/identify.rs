@@ -246,7 +246,7 @@ fn stranger(scene: Scene<'_>, person: &Person, addresses: &[String], batch: &mut
         user.given_name = (!given_name.is_empty()).then(|| given_name.to_owned());
         user.surname = (!surname.is_empty()).then(|| surname.trim().to_owned());
     }
-    let mut client = client_of(scene.integration, person, ClientStatus::Active, scene.now);
+    let mut client = client_of(scene, person, ClientStatus::Active);
     client.aliases = addresses.iter().filter(|address| **address != client.address).cloned().collect();
     link_addresses(&known.user, &client, batch);
     known.user.clients.push(client);
@@ -261,16 +261,13 @@ fn link_addresses(user: &User, client: &Client, batch: &mut Batch) {
 }
 
 /// The identity a person has on an integration.
-pub(super) fn client_of(
-    integration: &Integration,
-    person: &Person,
-    status: ClientStatus,
-    now: Timestamp,
-) -> Client {
+pub(super) fn client_of(scene: Scene<'_>, person: &Person, status: ClientStatus) -> Client {
+    let is_phone = scene.channel.capabilities().destination_key == "phoneNumber";
+    let number = Some(&person.address).filter(|address| is_phone && address.starts_with('+'));
     Client {
-        id: Id::fresh(now),
-        kind: integration.kind.clone(),
-        integration: integration.id.clone(),
+        id: Id::fresh(scene.now),
+        kind: scene.integration.kind.clone(),
+        integration: scene.integration.id.clone(),
         address: person.address.clone(),
         aliases: person.aliases.clone(),
         status,
@@ -279,6 +276,8 @@ pub(super) fn client_of(
         last_seen: None,
         linked_at: None,
         thread: None,
+        avatar_url: None,
+        info: number.map(|number| ("phoneNumber".to_owned(), number.as_str().into())).into_iter().collect(),
     }
 }
 

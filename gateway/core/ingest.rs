@@ -10,7 +10,7 @@ use crate::model::{
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
 use super::identify::{Known, name_of};
-use super::link::{Answer, answer, declined};
+use super::link::{Answer, answer};
 use super::media::size_of;
 use super::records::{OptedOut, SEEN, Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
@@ -72,6 +72,9 @@ impl Core {
             InboundEvent::Read { from, up_to } => {
                 self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Read).await
             }
+            InboundEvent::Referral { from, code, .. } if self.redeem(scene, from, code, None).await? => {
+                Ok(())
+            }
             InboundEvent::Typing { .. } | InboundEvent::Referral { .. } => {
                 info!(integration = %scene.integration.id, "activity not passed on");
                 Ok(())
@@ -90,7 +93,7 @@ impl Core {
         if self.was_seen(app, &mark).await? {
             return Ok(());
         }
-        if self.answers_link(scene, said, &mark).await? {
+        if self.answers_link(scene, said, &mark).await? || self.redeemed(scene, said, &mark).await? {
             return Ok(());
         }
         let mut batch = Batch::new(app);
@@ -131,7 +134,7 @@ impl Core {
         match answer(&link, &said.content, scene.now) {
             Answer::SaysNothing => return Ok(false),
             Answer::Confirms => self.complete(scene, &mut read.value, &link, &mut batch).await?,
-            Answer::Declines => self.give_up(scene, &mut read.value, &link, declined(), &mut batch),
+            Answer::Declines => self.declined(scene, &mut read.value, &link, &mut batch),
         }
         save(&mut batch, Some(read.version), &read.value);
         let only_an_answer = matches!(link.confirmation, Confirmation::Prompt);

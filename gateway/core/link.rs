@@ -19,6 +19,22 @@ use super::{Core, CoreError, Once, Route, Thing, Tries};
 const YES: [&str; 4] = ["yes", "y", "ok", "accept"];
 const NO: [&str; 4] = ["no", "n", "decline", "reject"];
 
+/// Why the identity of a link that failed is taken away.
+pub(super) const FAILED: &str = "linkFailed";
+
+/// Who hears of a link, and when: all that is needed where its channel plays no part.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn heard(self) -> Heard<'a> {
+        Heard { tenant: self.tenant, now: self.now }
+    }
+}
+
 /// A wish to link a user to a channel.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -49,7 +65,12 @@ impl Core {
         once: Once<'_, User>,
     ) -> Result<User, CoreError> {
         permitted(route.channel, &link.confirmation)?;
-        let address = canonical(route.channel, route.channel.capabilities().destination_key, &link.address)?;
+        let key = route.channel.capabilities().destination_key;
+        let address = canonical(route.channel, key, &link.address)?;
+        if key == "phoneNumber" && !address.starts_with('+') {
+            // WhatsApp writes to ids of people too, which no business knows beforehand.
+            return Err(CoreError::Invalid(format!("{key}: must begin with + and the country code")));
+        }
         let mut tries = Tries::default();
         loop {
             let scene = Scene::at(route, self.clock.now());
@@ -77,20 +98,23 @@ impl Core {
             return Ok(read.value);
         }
         let person = Person::at(address);
-        let client = client_of(scene.integration, &person, ClientStatus::Pending, scene.now);
-        let pending = PendingLink {
+        let client = client_of(scene, &person, ClientStatus::Pending);
+        let mut pending = PendingLink {
             client: client.clone(),
             confirmation: link.confirmation.clone(),
             criteria: link.criteria.clone(),
             expires_at: scene.now + self.policy.links_expire_after,
+            delivery: None,
         };
         read.value.pending.retain(|other| !other.client.is_at(&scene.integration.id, address));
+        let first = first_message(scene.tenant, &link.confirmation);
+        pending.delivery = first.is_some().then(|| Id::fresh_uuid(scene.now));
         let mut shown = read.value.clone();
         shown.pending.push(pending.clone());
 
-        let first = first_message(scene.tenant, &link.confirmation);
-        if let Some(content) = first {
+        if let (Some(content), Some(id)) = (first, pending.delivery.clone()) {
             read.value = shown.clone();
+            batch.job(NewJob::expire(&read.value, &pending));
             let waiting = Waiting {
                 integration: scene.integration.id.clone(),
                 address: address.to_owned(),
@@ -103,7 +127,7 @@ impl Core {
             let expires = scene.now + self.policy.expires_after;
             let body = Body::Content(content);
             let mut delivery = Delivery::queued(
-                Id::fresh_uuid(scene.now),
+                id,
                 purpose,
                 scene.integration,
                 address.to_owned(),
@@ -115,7 +139,7 @@ impl Core {
             self.accept(&mut delivery, &mut batch);
             batch.job(NewJob::send(&delivery, scene.now));
         } else {
-            self.tell_link(scene, &read.value, &pending, LinkOutcome::Match, &mut batch);
+            self.tell_link(scene.heard(), &read.value, &pending, LinkOutcome::Match, &mut batch);
             self.attach(scene, &mut read.value, &pending, &mut batch).await?;
         }
         save(&mut batch, Some(read.version), &read.value);
@@ -139,9 +163,10 @@ impl Core {
         let mut read = self.find_user(tenant, user).await?;
         let user = &mut read.value;
         let now = self.clock.now();
-        let gone: Vec<Client> = user.clients.extract_if(.., |client| client.kind == kind).collect();
+        let is_meant = |client: &Client| client.kind.eq_ignore_ascii_case(kind);
+        let gone: Vec<Client> = user.clients.extract_if(.., |client| is_meant(client)).collect();
         let dropped: Vec<PendingLink> =
-            user.pending.extract_if(.., |link| link.client.kind == kind).collect();
+            user.pending.iter().filter(|link| is_meant(&link.client)).cloned().collect();
         if gone.is_empty() && dropped.is_empty() {
             return Err(CoreError::NotFound(Thing::Client));
         }
@@ -150,11 +175,12 @@ impl Core {
             for address in client.addresses() {
                 batch.delete(Linked::KIND, address_id(&client.integration, address));
             }
-            let what = What::ClientRemoved { user: user.clone(), client, reason: "api".into() };
+            let what = What::ClientRemoved { user: user.clone(), client, reason: "api".into(), error: None };
             self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
         }
-        for link in dropped {
-            batch.delete(Waiting::KIND, address_id(&link.client.integration, &link.client.address));
+        let heard = Heard { tenant, now };
+        for link in &dropped {
+            self.give_up(heard, user, link, "linkCancelled", cancelled(), &mut batch);
         }
         save(&mut batch, Some(read.version), &read.value);
         self.store.commit(batch).await?;
@@ -171,9 +197,7 @@ impl Core {
         batch: &mut Batch,
     ) -> Result<(), CoreError> {
         let Some(user) = &delivery.user else { return Ok(()) };
-        let Some(mut read) = self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await? else {
-            return Ok(());
-        };
+        let Some(mut read) = self.person(&scene.tenant.app.id, user).await? else { return Ok(()) };
         let Some(at) = read.value.pending.iter().position(|link| link.client.id == *client) else {
             return Ok(());
         };
@@ -181,12 +205,14 @@ impl Core {
         for told in told {
             match told {
                 Notified::Channel { .. } => {
-                    self.tell_link(scene, &read.value, &link, LinkOutcome::Match, batch);
+                    self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, batch);
                     if matches!(link.confirmation, Confirmation::Immediate { .. }) {
                         self.complete(scene, &mut read.value, &link, batch).await?;
                     }
                 }
-                Notified::Failure { error } => self.give_up(scene, &mut read.value, &link, error, batch),
+                Notified::Failure { error } => {
+                    self.give_up(scene.heard(), &mut read.value, &link, FAILED, error, batch);
+                }
                 Notified::User => {}
             }
         }
@@ -210,12 +236,13 @@ impl Core {
         self.attach(scene, user, link, batch).await
     }
 
-    /// The person declined, or cannot be reached.
+    /// The person declined, cannot be reached or let the time pass; or the business thought better of it.
     pub(super) fn give_up(
         &self,
-        scene: Scene<'_>,
+        heard: Heard<'_>,
         user: &mut User,
         link: &PendingLink,
+        reason: &str,
         error: DeliveryError,
         batch: &mut Batch,
     ) {
@@ -225,11 +252,25 @@ impl Core {
             return;
         }
         batch.delete(Waiting::KIND, address_id(&link.client.integration, &link.client.address));
-        self.tell_link(scene, user, link, LinkOutcome::Failure(error), batch);
+        self.tell_link(heard, user, link, LinkOutcome::Failure(error.clone()), batch);
+        let what = What::ClientRemoved {
+            user: user.clone(),
+            client: link.client.clone(),
+            reason: reason.to_owned(),
+            error: Some(error),
+        };
+        self.announce(batch, heard.tenant, &Event::new(&heard.tenant.app.id, heard.now, what));
+    }
+
+    /// The person said no.
+    pub(super) fn declined(&self, scene: Scene<'_>, user: &mut User, link: &PendingLink, batch: &mut Batch) {
+        let message = "the person declined".into();
+        let error = DeliveryError { code: Code::Forbidden, message, underlying: None };
+        self.give_up(scene.heard(), user, link, FAILED, error, batch);
     }
 
     /// Makes the identity the user's own, taking it from whoever had it.
-    async fn attach(
+    pub(super) async fn attach(
         &self,
         scene: Scene<'_>,
         user: &mut User,
@@ -241,15 +282,21 @@ impl Core {
             Client { status: ClientStatus::Active, linked_at: Some(scene.now), ..link.client.clone() };
         let sighting = self.sighted(scene, &Person::at(address.clone())).await?;
         if let Sighting::Known { known: mut other, under, .. } = sighting {
-            let is_own = other.user.id == user.id;
+            let mut is_own = other.user.id == user.id;
+            let is_nobody = |user: &User| user.external_id.is_none();
+            if !is_own && is_nobody(user) && is_nobody(&other.user) {
+                self.unite(scene.heard(), user, (*other).clone(), batch).await?;
+                is_own = true;
+            }
             let clients = if is_own { &mut user.clients } else { &mut other.user.clients };
             let taken: Vec<Client> =
                 clients.extract_if(.., |client| client.is_at(&scene.integration.id, &under)).collect();
             for taken in taken {
-                client.aliases.extend(taken.addresses().filter(|known| *known != address).map(str::to_owned));
+                client.keep_of(&taken);
                 if !is_own {
                     let user = other.user.clone();
-                    let what = What::ClientRemoved { user, client: taken, reason: "theft".into() };
+                    let what =
+                        What::ClientRemoved { user, client: taken, reason: "theft".into(), error: None };
                     self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
                 }
             }
@@ -262,15 +309,15 @@ impl Core {
             let linked = Linked::of(user, &client, address);
             batch.put(Linked::KIND, linked.record_id(), &linked, Expect::Anything, None);
         }
-        self.tell_link(scene, user, link, LinkOutcome::Success, batch);
+        self.tell_link(scene.heard(), user, link, LinkOutcome::Success, batch);
         let what = What::ClientAdded { user: user.clone(), client, reason: "channelLinking".into() };
         self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
         Ok(())
     }
 
-    fn tell_link(
+    pub(super) fn tell_link(
         &self,
-        scene: Scene<'_>,
+        heard: Heard<'_>,
         user: &User,
         link: &PendingLink,
         outcome: LinkOutcome,
@@ -282,7 +329,7 @@ impl Core {
             channel: link.client.kind.clone(),
             criteria: link.criteria.clone(),
         };
-        self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+        self.announce(batch, heard.tenant, &Event::new(&heard.tenant.app.id, heard.now, what));
     }
 }
 
@@ -333,7 +380,8 @@ pub(super) fn answer(link: &PendingLink, content: &Content, now: Timestamp) -> A
     }
 }
 
-/// Why a declined link failed.
-pub(super) fn declined() -> DeliveryError {
-    DeliveryError { code: Code::Forbidden, message: "the person declined".into(), underlying: None }
+/// Why a link failed that the business took back.
+fn cancelled() -> DeliveryError {
+    let message = "The link was cancelled".into();
+    DeliveryError { code: Code::UncategorizedError, message, underlying: None }
 }

@@ -153,7 +153,7 @@ impl Core {
         let (occasion, author) = match &delivery.purpose {
             Purpose::Message { author, .. } => (Occasion::Conversation, author.clone()),
             Purpose::Notification { author, .. } => (Occasion::Notification, author.name.clone()),
-            Purpose::Link { .. } => (Occasion::Notification, None),
+            Purpose::Link { .. } | Purpose::Ping { .. } => (Occasion::Notification, None),
         };
         let address = delivery.destination.as_str();
         let user = self.reader(scene, delivery).await?;
@@ -186,10 +186,7 @@ impl Core {
             return Ok(None);
         }
         match &delivery.user {
-            Some(user) => {
-                let found = self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await?;
-                Ok(found.map(|read| read.value))
-            }
+            Some(user) => Ok(self.person(&scene.tenant.app.id, user).await?.map(|read| read.value)),
             None => Ok(self.at_address(scene, &delivery.destination).await?.map(|known| known.user)),
         }
     }

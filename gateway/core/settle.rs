@@ -11,7 +11,7 @@ use crate::model::{
 use crate::store::{Batch, Versioned};
 
 use super::identify::{Known, Sighting};
-use super::records::{append_message, referred};
+use super::records::append_message;
 use super::{Core, CoreError, Route};
 
 /// Where and when something happens.
@@ -73,8 +73,9 @@ impl Core {
                     let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
                     self.tell(scene.tenant, scene.now, &mut read.value, known.as_ref(), told, batch);
                 }
+                Purpose::Ping { .. } => {}
                 Purpose::Message { .. } => {
-                    let user = self.recipient_of_message(scene, &read.value, batch).await?;
+                    let user = self.recipient_of_message(scene, &mut read.value, batch).await?;
                     self.tell(scene.tenant, scene.now, &mut read.value, user.as_ref(), told, batch);
                 }
             }
@@ -130,9 +131,8 @@ impl Core {
         author: Author,
         batch: &mut Batch,
     ) -> Result<Option<User>, CoreError> {
-        if let Some(user) = &delivery.user {
-            let user = referred::<User>(&*self.store, &scene.tenant.app.id, user.as_str()).await?;
-            return Ok(Some(user.value));
+        if delivery.user.is_some() {
+            return self.still_known(scene, delivery).await;
         }
         if !told.iter().any(|told| matches!(told, Notified::Channel { .. })) {
             return Ok(self.at_address(scene, &delivery.destination).await?.map(|known| known.user));
@@ -150,22 +150,36 @@ impl Core {
     async fn recipient_of_message(
         &self,
         scene: Scene<'_>,
-        delivery: &Delivery,
+        delivery: &mut Delivery,
         batch: &mut Batch,
     ) -> Result<Option<User>, CoreError> {
-        let Some(user) = &delivery.user else {
-            return Ok(None);
-        };
+        let Some(user) = self.still_known(scene, delivery).await? else { return Ok(None) };
         if !delivery.aliases.is_empty()
             && let Sighting::Known { mut known, under, free } =
                 self.sighted(scene, &addressee(delivery)).await?
-            && known.user.id == *user
+            && known.user.id == user.id
         {
             known.learn(scene.integration, &under, &free, batch);
             known.save_user_if_changed(batch);
             return Ok(Some(known.user));
         }
-        Ok(self.store.load::<User>(&scene.tenant.app.id, user.as_str()).await?.map(|read| read.value))
+        Ok(Some(user))
+    }
+
+    /// The person a delivery was for, under the id they have now.
+    async fn still_known(
+        &self,
+        scene: Scene<'_>,
+        delivery: &mut Delivery,
+    ) -> Result<Option<User>, CoreError> {
+        let Some(id) = &delivery.user else { return Ok(None) };
+        let Some(read) = self.person(&scene.tenant.app.id, id).await? else { return Ok(None) };
+        let user = read.value;
+        if user.id != *id {
+            delivery.conversation = delivery.conversation.take().map(|_| user.conversation.clone());
+            delivery.user = Some(user.id.clone());
+        }
+        Ok(Some(user))
     }
 }
 

@@ -142,7 +142,7 @@ impl Core {
         delivery: &Delivery,
         began: Timestamp,
     ) -> Result<bool, CoreError> {
-        if matches!(delivery.purpose, Purpose::Link { .. }) {
+        if matches!(delivery.purpose, Purpose::Link { .. } | Purpose::Ping { .. }) {
             return Ok(false);
         }
         let Some(known) = self.at_address(scene, &delivery.destination).await? else { return Ok(true) };

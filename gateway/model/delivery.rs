@@ -127,6 +127,11 @@ pub enum Purpose {
         /// The pending client.
         client: Id<Client>,
     },
+    /// A word that shows a channel to be connected; nobody is told of it.
+    Ping {
+        /// Where.
+        client: Id<Client>,
+    },
 }
 
 /// How far a delivery is.

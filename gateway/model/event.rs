@@ -88,6 +88,9 @@ pub enum What {
         client: Client,
         /// `api`, `linkCancelled`, `linkFailed`, `theft`
         reason: String,
+        /// Why the link failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<DeliveryError>,
     },
     /// A person pressed a button.
     Postback {

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{App, Delivery, Event, Id, Integration, MediaFile, Purpose, Timestamp, Webhook};
+use super::{
+    App, Client, Conversation, Delivery, Event, Id, Integration, MediaFile, PendingLink, Purpose, Timestamp,
+    User, Webhook,
+};
 
 /// How urgent a send is. The priorities of an integration share its pace, each with a share that is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -68,6 +71,20 @@ pub enum Work {
         /// Which.
         media: Id<MediaFile>,
     },
+    /// Give up a link that was not confirmed in time.
+    Expire {
+        /// Whose.
+        user: Id<User>,
+        /// The identity that was to be linked.
+        client: Id<Client>,
+    },
+    /// Move the history of a person who was merged.
+    Move {
+        /// The conversation it is in.
+        from: Id<Conversation>,
+        /// Whose it was.
+        user: Id<User>,
+    },
 }
 
 /// A job to be committed.
@@ -92,7 +109,7 @@ impl NewJob {
         let Delivery { id, integration, destination, .. } = delivery;
         let priority = match &delivery.purpose {
             Purpose::Notification { priority, .. } => *priority,
-            Purpose::Message { .. } | Purpose::Link { .. } => Priority::High,
+            Purpose::Message { .. } | Purpose::Link { .. } | Purpose::Ping { .. } => Priority::High,
         };
         let group = priority.group(integration);
         let lane = format!("{group}>{destination}");
@@ -115,6 +132,28 @@ impl NewJob {
             lane: file.id.to_string(),
             due: file.created,
             work: Work::Fetch { media: file.id.clone() },
+        }
+    }
+
+    /// The end of a link's time; none waits for another.
+    pub fn expire(user: &User, link: &PendingLink) -> NewJob {
+        NewJob {
+            id: Id::new(format!("expire-{}", link.client.id)),
+            group: format!("{}>links", link.client.integration),
+            lane: link.client.id.to_string(),
+            due: link.expires_at,
+            work: Work::Expire { user: user.id.clone(), client: link.client.id.clone() },
+        }
+    }
+
+    /// A history to be moved; none waits for another.
+    pub fn move_history(app: &Id<App>, from: &Id<Conversation>, user: &Id<User>, now: Timestamp) -> NewJob {
+        NewJob {
+            id: Id::new(format!("move-{from}")),
+            group: format!("{app}>histories"),
+            lane: from.to_string(),
+            due: now,
+            work: Work::Move { from: from.clone(), user: user.clone() },
         }
     }
 

@@ -4,7 +4,7 @@ use heliograph_connectors::channel::Content;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Conversation, Id, Integration, Timestamp};
+use super::{Conversation, Delivery, Id, Integration, Timestamp};
 
 /// A person, known by any number of channel identities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,28 @@ impl User {
     pub fn client_at(&self, integration: &Id<Integration>, address: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.is_at(integration, address))
     }
+
+    /// The identity that the person last used, or that was linked last while they used none.
+    pub fn primary(&self) -> Option<&Client> {
+        let usable = self.clients.iter().filter(|client| client.status == ClientStatus::Active);
+        usable.max_by_key(|client| client.last_seen)
+    }
+
+    /// Blanks what describes the person. Who they are and how they are reached remains.
+    pub fn forget_profile(&mut self) {
+        self.given_name = None;
+        self.surname = None;
+        self.email = None;
+        self.properties.clear();
+        let pending = self.pending.iter_mut().map(|link| &mut link.client);
+        for client in self.clients.iter_mut().chain(pending) {
+            client.display_name = None;
+            client.avatar_url = None;
+            client.info.clear();
+            // The provider's facts hold the same name and picture once more.
+            client.raw = Value::Null;
+        }
+    }
 }
 
 /// A person's identity on one channel.
@@ -98,12 +120,29 @@ pub struct Client {
     /// What the channel wants remembered of the person's last message, to answer it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
+    /// Their picture there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// What else is known of them there.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub info: Map<String, Value>,
 }
 
 impl Client {
     /// Whether this is the identity at an address.
     pub fn is_at(&self, integration: &Id<Integration>, address: &str) -> bool {
         self.integration == *integration && self.addresses().any(|known| known == address)
+    }
+
+    /// Takes over what is known of the same identity from before: its addresses, and what an answer needs.
+    pub fn keep_of(&mut self, before: &Client) {
+        for address in before.addresses() {
+            if !self.is_at(&before.integration, address) {
+                self.aliases.push(address.to_owned());
+            }
+        }
+        self.last_seen = self.last_seen.max(before.last_seen);
+        self.thread = self.thread.take().or_else(|| before.thread.clone());
     }
 
     /// The address and its aliases.
@@ -138,6 +177,9 @@ pub struct PendingLink {
     pub criteria: Map<String, Value>,
     /// When it is given up.
     pub expires_at: Timestamp,
+    /// What was sent to the person first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Id<Delivery>>,
 }
 
 /// How a link is confirmed.

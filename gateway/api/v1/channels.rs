@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use heliograph_connectors::channel::Confirmations;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ fn shown(api: &Api, client: &Client) -> Value {
     let mut shown = json!({ "type": client.kind, "integrationId": client.integration.as_str() });
     // Under which name the address stands is the channel's to say; a removed integration has none.
     if let Some(channel) = api.channels.get(&client.integration) {
-        shown[channel.capabilities().destination_key] = Value::from(client.address.as_str());
+        shown[channel.capabilities().entity_key] = Value::from(client.address.as_str());
     }
     shown
 }
@@ -53,7 +54,16 @@ pub(super) async fn link(
     }
     let integration = chosen(&tenant, &asked.kind, asked.integration.as_ref())?;
     let channel = api.live(integration)?;
-    let key = channel.capabilities().destination_key;
+    let can = channel.capabilities();
+    if can.confirmations == Confirmations::NONE {
+        let why = format!(
+            "nobody is linked on {} by what a business knows of them: its provider has retired customer matching. \
+             `GET /appusers/{{user}}/linkrequest` gives an address for the person to open",
+            can.word
+        );
+        return Err(Problem::invalid("type", &why));
+    }
+    let key = can.destination_key;
     let address = match asked.fields.get(key) {
         Some(Value::String(address)) => address.clone(),
         Some(_) => return Err(Problem::invalid(key, "must be a string")),
@@ -103,4 +113,14 @@ pub(super) async fn unlink(
 ) -> Result<Json<Value>, Problem> {
     api.core.unlink(&tenant, &path.user, &path.channel).await?;
     Ok(Json(json!({})))
+}
+
+/// `GET /appusers/{user}/businesssystems`: none is ever connected here.
+pub(super) async fn business_systems(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(UserPath { user }): Named<UserPath>,
+) -> Result<Json<Value>, Problem> {
+    api.core.user(&tenant, &user).await?;
+    Ok(Json(json!({ "businessSystems": [] })))
 }

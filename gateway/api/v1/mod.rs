@@ -3,10 +3,13 @@
 mod apps;
 mod channels;
 mod keys;
+mod linkrequests;
+mod merge;
 mod message_templates;
 mod messages;
 mod notifications;
 mod phrases;
+mod ping;
 mod service_accounts;
 mod table;
 mod templates;
@@ -44,10 +47,17 @@ pub(super) fn table() -> Table {
         .get("/serviceaccounts/{account}/keys/{key}/jwt", Account, keys::token)
         .post("/apps/{app}/notifications", App, notifications::create)
         .post("/apps/{app}/appusers", App, users::create)
+        .post("/apps/{app}/appusers/merge", App, merge::create)
         .get("/apps/{app}/appusers/{user}", AppOrUser, users::read)
+        .put("/apps/{app}/appusers/{user}", AppOrUser, users::update)
+        .delete("/apps/{app}/appusers/{user}/profile", App, users::forget_profile)
+        .get("/apps/{app}/appusers/{user}/authcode", App, linkrequests::auth_code)
+        .get("/apps/{app}/appusers/{user}/businesssystems", App, channels::business_systems)
         .get("/apps/{app}/appusers/{user}/channels", App, channels::list)
         .post("/apps/{app}/appusers/{user}/channels", App, channels::link)
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
+        .post("/apps/{app}/appusers/{user}/integrations/{integration}/ping", App, ping::create)
+        .get("/apps/{app}/appusers/{user}/linkrequest", App, linkrequests::list)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
         .get("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::list)

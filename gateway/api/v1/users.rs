@@ -12,7 +12,7 @@ use crate::api::gate::Caller;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
-use crate::core::NewUser;
+use crate::core::{Change, NewUser, ProfileChange};
 use crate::model::User;
 use crate::wire::v1;
 
@@ -50,5 +50,42 @@ pub(super) async fn read(
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
     let user = api.core.user(&tenant, &user).await?;
+    Ok(Json(shown(&user)))
+}
+
+/// `PUT /appusers/{user}`
+pub(super) async fn update(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(UserPath { user }): Named<UserPath>,
+    ApiBody(body): ApiBody,
+) -> Result<Json<Value>, Problem> {
+    let asked = v1::ProfileFields::parse(&body)?;
+    let change = ProfileChange {
+        given_name: changed(asked.given_name),
+        surname: changed(asked.surname),
+        email: changed(asked.email),
+        signed_up_at: asked.signed_up_at,
+        properties: asked.properties,
+    };
+    let user = api.core.change_profile(&tenant, &user, &change).await?;
+    Ok(Json(shown(&user)))
+}
+
+fn changed(said: Option<Option<String>>) -> Change<String> {
+    match said {
+        None => Change::Keep,
+        Some(None) => Change::Clear,
+        Some(Some(text)) => Change::Set(text),
+    }
+}
+
+/// `DELETE /appusers/{user}/profile`
+pub(super) async fn forget_profile(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(UserPath { user }): Named<UserPath>,
+) -> Result<Json<Value>, Problem> {
+    let user = api.core.forget_profile(&tenant, &user).await?;
     Ok(Json(shown(&user)))
 }

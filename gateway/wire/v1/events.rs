@@ -12,7 +12,7 @@ use crate::model::{
 use crate::wire::written::Written;
 
 use super::content::action;
-use super::views::{client, departed, full_user, message, truncated_user};
+use super::views::{client_of, departed, full_user, message, truncated_user};
 
 /// Every name a subscription may use. `message` means both kinds of message and `*` everything; some are
 /// accepted because callers subscribe to them, though nothing here ever fires them.
@@ -112,8 +112,9 @@ impl Teller<'_> {
                 self.delivery(told, external_ids).and(self.subject(subject, destination, person))
             }
             What::Link { outcome, user, channel, criteria } => self.link(outcome, user, channel, criteria),
-            What::ClientAdded { user, client, reason } | What::ClientRemoved { user, client, reason } => {
-                self.client_moved(user, client, reason)
+            What::ClientAdded { user, client, reason } => self.client_moved(user, client, reason),
+            What::ClientRemoved { user, client, reason, error } => {
+                self.client_moved(user, client, reason).maybe("error", error.as_ref().map(failure))
             }
             What::Postback { user, client, payload, message, action, .. } => self
                 .postback(payload, message.as_ref(), action.as_ref())
@@ -146,7 +147,7 @@ impl Teller<'_> {
             .with("messages", [message(said)])
             .with("appUser", self.user(user))
             .with("conversation", reference(&said.conversation))
-            .maybe("client", self.client(from))
+            .maybe("client", self.client(user, from))
             .maybe("recentNotifications", (!recent.is_empty()).then_some(recent))
     }
 
@@ -202,7 +203,7 @@ impl Teller<'_> {
     fn client_moved(self, user: &User, moved: &Client, reason: &str) -> Written {
         Written::new()
             .with("appUser", self.user(user))
-            .with("client", client(moved))
+            .with("client", client_of(user, moved))
             .with("reason", reason)
             .with("timestamp", self.event.at.seconds())
     }
@@ -227,7 +228,7 @@ impl Teller<'_> {
         Written::new()
             .with("appUser", self.user(user))
             .with("conversation", reference(&user.conversation))
-            .maybe("client", self.client(from))
+            .maybe("client", self.client(user, from))
             .with("timestamp", self.event.at.seconds())
     }
 
@@ -240,8 +241,8 @@ impl Teller<'_> {
         if self.webhook.include_full_user { full_user(user) } else { truncated_user(user) }
     }
 
-    fn client(self, from: Option<&Client>) -> Option<Value> {
-        from.filter(|_| self.webhook.include_client).map(client)
+    fn client(self, user: &User, from: Option<&Client>) -> Option<Value> {
+        from.filter(|_| self.webhook.include_client).map(|client| client_of(user, client))
     }
 }
 

@@ -12,8 +12,8 @@ pub use account::{app, key, service_account};
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
 pub use requests::{
-    AppFields, LinkChannel, MessageDestination, NameField, Notification, PostMessage, PreCreate,
-    TemplateFields, WebhookFields, message_template,
+    AppFields, LinkChannel, MergeUsers, MessageDestination, NameField, Notification, PostMessage, PreCreate,
+    ProfileFields, TemplateFields, WebhookFields, message_template,
 };
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;

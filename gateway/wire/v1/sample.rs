@@ -50,6 +50,8 @@ pub(super) fn client() -> Client {
         raw: json!({"profile": {"name": "Alice"}}),
         last_seen: Some(Timestamp::from_millis(1_552_571_286_396)),
         linked_at: None,
+        avatar_url: None,
+        info: Map::new(),
     }
 }
 

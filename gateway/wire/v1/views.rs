@@ -16,7 +16,7 @@ const FACELESS: &str = "00000000000000000000000000000000";
 
 /// A user with all that is known about them.
 pub fn app_user(user: &User) -> Value {
-    let clients: Vec<Value> = user.clients.iter().map(client).collect();
+    let clients: Vec<Value> = user.clients.iter().map(|client| client_of(user, client)).collect();
     let pending: Vec<Value> = user.pending.iter().map(|link| client(&link.client)).collect();
     person(user)
         .and(profile(user))
@@ -64,6 +64,16 @@ fn profile(user: &User) -> Written {
 
 /// An identity on a channel. `id` is the device's for devices; a channel has none, so it repeats `_id`.
 pub(super) fn client(client: &Client) -> Value {
+    identity(client).into()
+}
+
+/// An identity, and whether it is the one that its owner last used.
+pub(super) fn client_of(owner: &User, client: &Client) -> Value {
+    let is_primary = owner.primary().is_some_and(|primary| primary.id == client.id);
+    identity(client).with("primary", is_primary).into()
+}
+
+fn identity(client: &Client) -> Written {
     Written::new()
         .with("_id", &client.id)
         .with("id", &client.id)
@@ -72,11 +82,13 @@ pub(super) fn client(client: &Client) -> Value {
         .with("externalId", &client.address)
         .with("status", client.status)
         .with("active", client.status == ClientStatus::Active)
+        .maybe("blocked", (client.status == ClientStatus::Blocked).then_some(true))
         .maybe("displayName", client.display_name.as_ref())
+        .maybe("avatarUrl", client.avatar_url.as_ref())
         .maybe("lastSeen", client.last_seen.map(|at| at.iso()))
         .maybe("linkedAt", client.linked_at.map(|at| at.iso()))
+        .maybe("info", (!client.info.is_empty()).then_some(&client.info))
         .maybe("raw", (!client.raw.is_null()).then_some(&client.raw))
-        .into()
 }
 
 /// A message.
@@ -256,6 +268,7 @@ mod tests {
             confirmation: Confirmation::Prompt,
             criteria: Default::default(),
             expires_at: Timestamp::from_millis(0),
+            delivery: None,
         };
         let user = User {
             external_id: Some("alice@example.com".into()),
@@ -276,7 +289,7 @@ mod tests {
                 "hasPaymentInfo": false,
                 "identities": [],
                 "conversationStarted": true,
-                "clients": [client(&sample::client())],
+                "clients": [client_of(&user, &sample::client())],
                 "pendingClients": [client(&pending.client)],
                 "properties": {"favoriteFood": "prizza"}
             })

@@ -119,7 +119,8 @@ fn a_webhook_may_ask_for_the_client_and_the_whole_user() {
                 "active": true,
                 "displayName": "+1 514-555-0155",
                 "lastSeen": "2019-03-14T13:48:06.396Z",
-                "raw": {"profile": {"name": "Alice"}}
+                "raw": {"profile": {"name": "Alice"}},
+                "primary": true
             }
         }),
     );
@@ -279,7 +280,7 @@ fn identities_come_and_go() {
         "app": {"_id": "5babc57a79ace012bba4781a"},
         "version": "v1.1",
         "appUser": {"_id": "4a9006a2b1a17bebf00542ab", "conversationStarted": true},
-        "client": super::client(&client),
+        "client": super::client_of(&user, &client),
         "reason": "channelLinking",
         "timestamp": 1480001440.731
     });
@@ -287,7 +288,18 @@ fn identities_come_and_go() {
     check(What::ClientAdded { user: user.clone(), client: client.clone(), reason }, expected.clone());
     expected["trigger"] = json!("client:remove");
     expected["reason"] = json!("theft");
-    check(What::ClientRemoved { user, client, reason: "theft".into() }, expected);
+    let removed = |reason: &str, error| What::ClientRemoved {
+        user: user.clone(),
+        client: client.clone(),
+        reason: reason.into(),
+        error,
+    };
+    check(removed("theft", None), expected.clone());
+    expected["reason"] = json!("linkFailed");
+    expected["error"] = json!({"code": "forbidden", "message": "the person declined"});
+    let code = heliograph_connectors::channel::Code::Forbidden;
+    let declined = DeliveryError { code, message: "the person declined".into(), underlying: None };
+    check(removed("linkFailed", Some(declined)), expected);
 }
 
 #[test]

@@ -7,10 +7,10 @@ use crate::wire::Invalid;
 use crate::wire::given::{Given, document};
 
 /// Characters of a business's own id of a person.
-const USER_ID_MAX: usize = 1024;
+pub(super) const USER_ID_MAX: usize = 1024;
 
 /// Characters of a name or an email address.
-const NAME_MAX: usize = 128;
+pub(super) const NAME_MAX: usize = 128;
 
 /// `POST …/appusers`.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,6 @@ impl PreCreate {
     }
 }
 
-fn moment(given: &Given<'_>) -> Result<Timestamp, Invalid> {
+pub(super) fn moment(given: &Given<'_>) -> Result<Timestamp, Invalid> {
     Timestamp::parse_iso(given.text()?).ok_or_else(|| given.refuse("must be an ISO 8601 time with a zone"))
 }

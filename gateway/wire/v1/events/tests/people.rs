@@ -116,7 +116,8 @@ fn a_person_has_read() {
     let read = || What::Read { user: sample::user(), client: Some(sample::client()), source: source() };
     check(read(), told("conversation:read", json!({"source": from_whatsapp()})));
     let webhook = Webhook { include_client: true, ..sample::webhook() };
-    let facts = json!({"source": from_whatsapp(), "client": super::client(&sample::client())});
+    let facts =
+        json!({"source": from_whatsapp(), "client": super::client_of(&sample::user(), &sample::client())});
     check_for(&webhook, read(), told("conversation:read", facts));
 }
 

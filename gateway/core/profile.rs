@@ -1,0 +1,112 @@
+//! What the business knows about a person: changed field by field, and blanked.
+
+use serde_json::{Map, Value};
+
+use crate::model::{Tenant, Timestamp, User};
+use crate::store::Batch;
+
+use super::{Core, CoreError, Tries};
+
+/// Properties: bytes of keys and values together.
+pub(super) const PROPERTIES_MAX: usize = 4096;
+
+/// What becomes of one fact about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Change<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is forgotten.
+    Clear,
+    /// It is this from now on.
+    Set(T),
+}
+
+impl<T> Change<T> {
+    fn apply(self, to: &mut Option<T>) {
+        match self {
+            Change::Keep => {}
+            Change::Clear => *to = None,
+            Change::Set(value) => *to = Some(value),
+        }
+    }
+}
+
+/// What a request changes about a person.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProfileChange {
+    /// First name.
+    pub given_name: Change<String>,
+    /// Last name.
+    pub surname: Change<String>,
+    /// Email address, for display.
+    pub email: Change<String>,
+    /// When they signed up.
+    pub signed_up_at: Option<Timestamp>,
+    /// Facts that are set, and with null those that are removed; the others stay.
+    pub properties: Map<String, Value>,
+}
+
+impl Core {
+    /// Changes what is known of a user and leaves what the change does not name.
+    pub async fn change_profile(
+        &self,
+        tenant: &Tenant,
+        user: &str,
+        change: &ProfileChange,
+    ) -> Result<User, CoreError> {
+        self.change_user(tenant, user, |user| applied(user, change.clone())).await
+    }
+
+    /// Blanks what is known of a user. Messages stay.
+    pub async fn forget_profile(&self, tenant: &Tenant, user: &str) -> Result<User, CoreError> {
+        let forget = |user: &mut User| {
+            user.forget_profile();
+            Ok(())
+        };
+        self.change_user(tenant, user, forget).await
+    }
+
+    async fn change_user(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        change: impl Fn(&mut User) -> Result<(), CoreError>,
+    ) -> Result<User, CoreError> {
+        let mut tries = Tries::default();
+        loop {
+            let mut read = self.find_user(tenant, id).await?;
+            change(&mut read.value)?;
+            let mut batch = Batch::new(&tenant.app.id);
+            batch.update(&read);
+            let result = self.store.commit(batch).await.map(|()| read.value).map_err(CoreError::from);
+            if !tries.again(&result) {
+                return result;
+            }
+        }
+    }
+}
+
+fn applied(user: &mut User, change: ProfileChange) -> Result<(), CoreError> {
+    change.given_name.apply(&mut user.given_name);
+    change.surname.apply(&mut user.surname);
+    change.email.apply(&mut user.email);
+    user.signed_up_at = change.signed_up_at.unwrap_or(user.signed_up_at);
+    for (key, value) in change.properties {
+        if value.is_null() {
+            user.properties.remove(&key);
+        } else {
+            user.properties.insert(key, value);
+        }
+    }
+    let size: usize = user.properties.iter().map(|(key, value)| size_of_fact(key, value)).sum();
+    if size <= PROPERTIES_MAX {
+        return Ok(());
+    }
+    Err(CoreError::Invalid(format!("properties: is limited to {PROPERTIES_MAX} bytes in size")))
+}
+
+/// How much of the room for properties one of them takes.
+pub(super) fn size_of_fact(key: &str, value: &Value) -> usize {
+    key.len() + value.as_str().map_or_else(|| value.to_string().len(), str::len)
+}
