@@ -17,6 +17,7 @@ mod disk;
 mod failure;
 mod faults;
 mod hooks;
+mod integrations;
 mod isolation;
 mod ledger;
 mod limits;

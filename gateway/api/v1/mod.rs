@@ -1,6 +1,7 @@
 //! v1.1: the route table.
 
 mod channels;
+mod integrations;
 mod messages;
 mod notifications;
 mod table;
@@ -23,6 +24,11 @@ pub(super) fn table() -> Table {
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
+        .get("/apps/{app}/integrations", App, integrations::list)
+        .post("/apps/{app}/integrations", App, integrations::create)
+        .get("/apps/{app}/integrations/{integration}", App, integrations::read)
+        .put("/apps/{app}/integrations/{integration}", App, integrations::update)
+        .delete("/apps/{app}/integrations/{integration}", App, integrations::delete)
         .get("/apps/{app}/webhooks", App, webhooks::list)
         .post("/apps/{app}/webhooks", App, webhooks::create)
         .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)

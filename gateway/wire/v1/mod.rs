@@ -2,11 +2,14 @@
 
 mod content;
 mod events;
+mod integration;
 mod requests;
 mod views;
 
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
+pub use integration::integration;
+pub use requests::{IntegrationChange, NewIntegration};
 pub use requests::{LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, WebhookFields};
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
