@@ -13,6 +13,7 @@ mod ledger;
 mod limited;
 mod link;
 mod media;
+mod menu;
 mod notify;
 mod once;
 mod records;

@@ -10,6 +10,7 @@ mod fetch;
 mod holds;
 mod levels;
 mod limiter;
+mod menu;
 mod pace;
 mod pair;
 mod receivers;

@@ -413,6 +413,7 @@ impl Outbox {
             }
             Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
+            Work::ShowMenu { integration } => self.show_menu(claim, integration).await,
         }
     }
 }

@@ -17,14 +17,19 @@ use crate::api::page::Page;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Asked, Named, commas};
 use crate::core::{CoreError, Thing};
-use crate::model::{Id, Integration, IntegrationStatus, Tenant};
+use crate::model::{Deployment, Id, Integration, IntegrationStatus, NewJob, Tenant};
 use crate::wire::v1::{self, IntegrationChange, NewIntegration};
+
+use super::deployments;
 
 /// How long a provider may take to say whether credentials are good.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// Settings that no provider has to be asked about.
 const OWN: [&str; 3] = ["hsmFallbackLanguage", "hideUnsubscribeLink", "fromAddress"];
+
+/// The fact that says which deployment an integration was made from.
+pub(super) const DEPLOYMENT: &str = "deploymentId";
 
 /// The integration a path names.
 #[derive(Debug, Deserialize)]
@@ -49,15 +54,28 @@ pub(super) async fn create(
     if !api.channels.knows(&given.kind) {
         return Err(Problem::bad_request("Invalid integration type"));
     }
-    let settings = api.channels.known(&given.kind, given.settings);
+    let deployment = deployment(&api, &given).await?;
+    let mut settings = api.channels.known(&given.kind, given.settings);
+    settings.extend(deployment.iter().flat_map(|deployment| deployment.settings.clone()));
     let id = Id::fresh(api.core.now());
     let mut integration = Integration::new(id, tenant.app.id.clone(), given.kind, settings);
     integration.display_name = given.display_name;
     let channel = built(&api, &integration)?;
     integration.facts = connected(&api, &*channel).await?;
+    if let Some(deployment) = &deployment {
+        integration.facts.insert(DEPLOYMENT.into(), deployment.id.as_str().into());
+    }
     let (once, now) = (marked.once(StatusCode::CREATED, Value::clone), api.core.now());
-    let also = |batch: &mut _, made: &_| once.enter(batch, now, &shown_by(&api, made, &*channel));
-    let made = api.settings.create_integration(integration, &also).await?;
+    let has_menu = channel.menus().is_some() && api.settings.menu(&tenant.app.id, None).await?.is_some();
+    let made = api
+        .settings
+        .create_integration(integration, &|batch, made| {
+            once.enter(batch, now, &shown_by(&api, made, &*channel));
+            if has_menu {
+                batch.job(NewJob::show_menu(&made.id, now));
+            }
+        })
+        .await?;
     follow(&api, &made.id);
     Ok((StatusCode::CREATED, Json(shown_by(&api, &made, &*channel))))
 }
@@ -108,7 +126,7 @@ pub(super) async fn update(
             stored.display_name = name;
         }
         if let Some(facts) = facts {
-            let deployment = stored.facts.remove_entry("deploymentId");
+            let deployment = stored.facts.remove_entry(DEPLOYMENT);
             stored.facts = facts.into_iter().chain(deployment).collect();
             stored.status = IntegrationStatus::Active;
         }
@@ -128,6 +146,19 @@ pub(super) async fn delete(
     api.settings.delete_integration(&tenant.app.id, &integration.id).await?;
     follow(&api, &integration.id);
     Ok(Json(json!({})))
+}
+
+/// The number set up before that an integration is to take; another has it already, then this is refused.
+async fn deployment(api: &Api, given: &NewIntegration) -> Result<Option<Deployment>, Problem> {
+    let Some(id) = given.deployment.as_deref().filter(|_| given.kind == deployments::KIND) else {
+        return Ok(None);
+    };
+    let found = api.settings.deployment(&Id::new(id)).await?;
+    let found = found.ok_or_else(|| Problem::invalid(DEPLOYMENT, "is no deployment of this account"))?;
+    if deployments::user_of(api, &found.id).is_some() {
+        return Err(Problem::conflict("Another integration uses the deployment"));
+    }
+    Ok(Some(found))
 }
 
 /// The integration of the app that a path names.
