@@ -176,7 +176,7 @@ async fn settings_deleted_open_nothing(store: Arc<dyn Store>) {
     let own = Integration { app: made.id.clone(), ..integration("bb") };
     let own = settings.create_integration(own, &nothing).await.expect("an integration");
     let lent = settings.create_integration(integration("cc"), &nothing).await.expect("an integration");
-    settings.pause(&own.id, true).await.expect("it is paused");
+    settings.pause(&own.id, true, &|_| ()).await.expect("it is paused");
     settings.delete_key(&owner, &first.id).await.expect("a key is deleted");
     assert!(settings.key(&first.id).is_none() && settings.key(&second.id).is_some());
     settings.delete_integration(&app(), &lent.id).await.expect("an integration is deleted");
