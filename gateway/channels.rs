@@ -37,12 +37,45 @@ impl Channels {
 
     /// Builds the channel of an integration without keeping it.
     pub fn build(&self, integration: &Integration) -> Result<Arc<dyn Channel>, Vec<Problem>> {
-        let Some(build) = self.registry.get(&integration.kind) else {
-            let message = format!("`{}` is not a channel of this gateway", integration.kind);
+        let Integration { kind, settings, facts, .. } = integration;
+        if facts.is_empty() {
+            return self.build_from(kind, settings);
+        }
+        // What the provider told once (the number behind an id) need not be asked for before each send.
+        let mut values = facts.clone();
+        values.extend(settings.clone());
+        self.build_from(kind, &self.known(kind, values))
+    }
+
+    fn build_from(&self, kind: &str, values: &Map<String, Value>) -> Result<Arc<dyn Channel>, Vec<Problem>> {
+        let Some(build) = self.registry.get(kind) else {
+            let message = format!("`{kind}` is not a channel of this gateway");
             return Err(vec![Problem { path: "type".into(), message }]);
         };
-        let provider = self.providers.get(&integration.kind).cloned().unwrap_or_default();
-        build(ChannelSettings::new(&integration.settings, &provider))
+        let provider = self.providers.get(kind).cloned().unwrap_or_default();
+        build(ChannelSettings::new(values, &provider))
+    }
+
+    /// What a channel of this type knows of these settings; right or wrong is not asked.
+    pub fn known(&self, kind: &str, mut settings: Map<String, Value>) -> Map<String, Value> {
+        let problems = self.build_from(kind, &settings).err().unwrap_or_default();
+        for unknown in problems.iter().filter(|problem| problem.is_unknown()) {
+            settings.remove(&unknown.path);
+        }
+        settings
+    }
+
+    /// Makes live what an integration is now, or takes its channel away when it is no more. Whoever comes last sees
+    /// the newest: `current` is asked again when somebody else changed channels meanwhile.
+    pub fn follow(&self, id: &Id<Integration>, current: impl Fn() -> Option<Integration>) {
+        self.live.rcu(|live| {
+            let mut live = HashMap::clone(live);
+            match current().and_then(|integration| self.build(&integration).ok()) {
+                Some(channel) => live.insert(id.clone(), channel),
+                None => live.remove(id),
+            };
+            live
+        });
     }
 
     /// Takes over this set of integrations. One that cannot be built is left out and returned.

@@ -41,6 +41,8 @@ pub struct Capabilities {
     pub rate: Rate,
     /// The pace towards one person, where the provider limits that apart.
     pub pair: Option<Rate>,
+    /// Settings, and facts the provider told, that the API shows. Whatever is not named here is a secret.
+    pub shown: &'static [&'static str],
     /// How many requests may be open at the provider at once for one integration.
     pub concurrency: usize,
 }
@@ -67,6 +69,7 @@ impl Capabilities {
             profiles: false,
             rate: Rate { per_second: 1.0, burst: 1, pause: Duration::from_secs(1) },
             pair: None,
+            shown: &[],
             concurrency: 4,
         }
     }

@@ -11,6 +11,11 @@ use super::{ChannelError, Egress};
 /// on the page before, shows items one level deep, and counts ten calls in ten minutes.
 #[async_trait]
 pub trait Menus: Send + Sync {
+    /// Whether this menu can be shown here; if not, why. Pure, so that whoever sets it learns it at once.
+    fn check(&self, _menu: &Menu) -> Result<(), ChannelError> {
+        Ok(())
+    }
+
     /// Shows this menu, in place of whatever was shown; `Err` with [`super::Fate::Permanent`] when it cannot be shown.
     async fn put(&self, menu: &Menu, egress: &dyn Egress) -> Result<(), ChannelError>;
 

@@ -14,6 +14,16 @@ pub struct Problem {
     pub message: String,
 }
 
+/// What is said of a setting that nobody asks for.
+const UNKNOWN: &str = "is not a setting of this channel";
+
+impl Problem {
+    /// Whether all that is wrong is that the channel has no such setting.
+    pub fn is_unknown(&self) -> bool {
+        self.message == UNKNOWN
+    }
+}
+
 /// An integration's settings under inspection. Ask for each by name, then [`Settings::finish`].
 #[derive(Debug)]
 pub struct Settings<'a> {
@@ -104,8 +114,7 @@ impl<'a> Settings<'a> {
     pub fn finish(mut self) -> Result<(), Vec<Problem>> {
         for name in self.values.keys() {
             if !self.known.contains(&name.as_str()) {
-                self.problems
-                    .push(Problem { path: name.clone(), message: "is not a setting of this channel".into() });
+                self.problems.push(Problem { path: name.clone(), message: UNKNOWN.into() });
             }
         }
         if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }

@@ -42,6 +42,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     answers: true,
     // Mailgun publishes no limits for its API and queues by the recipient's domain; its 429 names a date.
     rate: Rate { per_second: 10.0, burst: 20, pause: Duration::from_secs(30) },
+    shown: &["domain", "incomingAddress", "fromAddress", "hideUnsubscribeLink"],
     concurrency: 10,
     ..Capabilities::of("mailgun", "Mailgun", "address")
 };

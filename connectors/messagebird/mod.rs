@@ -55,6 +55,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // No rate is published for this API. MessageBird queues for the carriers itself; its newer API takes 500 a
     // second, and a 429 slows us down.
     rate: Rate { per_second: 50.0, burst: 10, pause: Duration::from_secs(1) },
+    shown: &["originator"],
     concurrency: 10,
     ..Capabilities::of("messagebird", "MessageBird SMS", "phoneNumber")
 };

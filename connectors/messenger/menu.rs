@@ -21,6 +21,10 @@ const PROFILE: &str = "/me/messenger_profile";
 
 #[async_trait]
 impl Menus for Messenger {
+    fn check(&self, menu: &Menu) -> Result<(), ChannelError> {
+        persistent(menu).map(drop)
+    }
+
     async fn put(&self, menu: &Menu, egress: &dyn Egress) -> Result<(), ChannelError> {
         let mut profile = json!({"persistent_menu": [persistent(menu)?]});
         // A button that is there may say something the business relies on.

@@ -45,6 +45,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     profiles: true,
     // Two thirds of what Meta allows a page, so that a throttle answer stays the exception.
     rate: Rate { per_second: 200.0, burst: 200, pause: Duration::from_secs(5) },
+    shown: &["appId", "pageId", "name"],
     concurrency: 50,
     ..Capabilities::of("messenger", "Facebook Messenger", "userId")
 };

@@ -46,6 +46,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     confirmations: Confirmations { immediate: true, user_activity: true, prompt: true },
     // A long code sends one segment a second and Twilio queues the rest for up to ten hours.
     rate: Rate { per_second: 1.0, burst: 1, pause: Duration::from_secs(1) },
+    shown: &["accountSid", "phoneNumberSid", "messagingServiceSid", "phoneNumber", "name"],
     concurrency: 10,
     ..Capabilities::of("twilio", "Twilio SMS", "phoneNumber")
 };

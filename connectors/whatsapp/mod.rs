@@ -52,6 +52,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // A number has 80 a second, what comes in included.
     rate: Rate { per_second: 60.0, burst: 60, pause: Duration::from_secs(2) },
     pair: Some(Rate { per_second: 1.0 / 6.0, burst: 45, pause: Duration::from_secs(6) }),
+    shown: &["phoneNumberId", "phoneNumber", "name", "hsmFallbackLanguage", "accountId"],
     concurrency: 32,
     // For seven days.
     repeats_hooks: true,

@@ -17,6 +17,7 @@ mod limited;
 mod link;
 mod linkrequest;
 mod media;
+mod menu;
 mod merge;
 mod notify;
 mod once;

@@ -85,6 +85,11 @@ pub enum Work {
         /// Whose it was.
         user: Id<User>,
     },
+    /// Have an integration's channel show the menu that is now its own.
+    ShowMenu {
+        /// Which integration.
+        integration: Id<Integration>,
+    },
 }
 
 /// A job to be committed.
@@ -155,6 +160,13 @@ impl NewJob {
             due: now,
             work: Work::Move { from: from.clone(), user: user.clone() },
         }
+    }
+
+    /// A menu to be shown: the last one set is shown last.
+    pub fn show_menu(integration: &Id<Integration>, now: Timestamp) -> NewJob {
+        let group = format!("{integration}>menu");
+        let work = Work::ShowMenu { integration: integration.clone() };
+        NewJob { id: Id::fresh(now), lane: group.clone(), group, due: now, work }
     }
 
     /// An announcement: one lane per conversation of a webhook (or whatever stands in for one).

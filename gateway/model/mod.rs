@@ -4,6 +4,7 @@ mod app;
 mod clock;
 mod conversation;
 mod delivery;
+mod deployment;
 mod event;
 mod id;
 mod job;
@@ -22,6 +23,7 @@ pub use conversation::{Conversation, ConversationKind, Participant};
 pub use delivery::{
     Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Slowdown, Standing, State, Total,
 };
+pub use deployment::Deployment;
 pub use event::{DeliverySubject, Departed, Event, EventDestination, LinkOutcome, Referral, What};
 pub use id::Id;
 pub use job::{Job, NewJob, Priority, Work};

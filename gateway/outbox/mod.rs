@@ -12,6 +12,7 @@ mod history_moves;
 mod holds;
 mod levels;
 mod limiter;
+mod menu;
 mod pace;
 mod pair;
 mod receivers;

@@ -429,6 +429,7 @@ impl Outbox {
             Work::Fetch { media } => self.fetch(claim, media).await,
             Work::Expire { user, client } => self.expire(claim, user, client).await,
             Work::Move { from, user } => self.move_history(claim, from, user).await,
+            Work::ShowMenu { integration } => self.show_menu(claim, integration).await,
         }
     }
 }

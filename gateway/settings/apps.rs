@@ -5,6 +5,7 @@ use crate::store::{Batch, Record, SecretRecord, StoreError, Versioned};
 
 use super::control::Control;
 use super::integrations::INTEGRATIONS;
+use super::menus::{KeptMenu, OF_APP};
 use super::webhooks::WEBHOOKS;
 use super::{Also, KeyOwner, Settings, SettingsError, account};
 
@@ -54,9 +55,11 @@ impl Settings {
         let mut changes = self.changes().await?;
         self.refuse_declared_app(id)?;
         let mut inside = Batch::new(id);
+        inside.delete(KeptMenu::KIND, OF_APP);
         for integration in self.members(id, INTEGRATIONS).await? {
             inside.delete(Integration::KIND, &integration);
             inside.delete(Control::KIND, &integration);
+            inside.delete(KeptMenu::KIND, &integration);
             inside.remove(INTEGRATIONS, integration);
         }
         for webhook in self.members(id, WEBHOOKS).await? {

@@ -4,6 +4,7 @@ use crate::model::{App, Id, Integration};
 use crate::store::{Batch, Expect, Record, SecretRecord, StoreError};
 
 use super::control::Control;
+use super::menus::KeptMenu;
 use super::{Also, KeyOwner, Settings, SettingsError};
 
 impl SecretRecord for Integration {
@@ -63,6 +64,7 @@ impl Settings {
         let mut batch = Batch::new(app);
         batch.delete(Integration::KIND, id.as_str());
         batch.delete(Control::KIND, id.as_str());
+        batch.delete(KeptMenu::KIND, id.as_str());
         batch.remove(INTEGRATIONS, id.as_str());
         self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await
     }

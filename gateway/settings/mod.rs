@@ -5,8 +5,10 @@
 
 mod apps;
 mod control;
+mod deployments;
 mod integrations;
 mod keys;
+mod menus;
 mod sealed;
 mod service_accounts;
 mod snapshot;

@@ -7,9 +7,10 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::model::{Integration, Seal, SealBroken, Webhook};
+use crate::model::{Deployment, Integration, Seal, SealBroken, Webhook};
 use crate::store::{Batch, Expect, SecretRecord, StoreError};
 
+use super::deployments::DEPLOYMENTS;
 use super::integrations::INTEGRATIONS;
 use super::webhooks::{KeptSecret, WEBHOOKS};
 use super::{KeyOwner, Settings, account};
@@ -116,6 +117,8 @@ impl Settings {
             self.store.seal_stored::<KeptSecret>(id, &kept, seal).await?;
             self.seal_keys(&KeyOwner::App(id.clone())).await?;
         }
+        let deployments = self.members(&account(), DEPLOYMENTS).await?;
+        self.store.seal_stored::<Deployment>(&account(), &deployments, seal).await?;
         for service_account in self.service_accounts() {
             self.seal_keys(&KeyOwner::ServiceAccount(service_account.id)).await?;
         }

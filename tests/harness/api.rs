@@ -108,6 +108,29 @@ impl Api {
         if let Some(body) = body {
             request = request.body(body);
         }
+        Self::answered(request).await
+    }
+
+    /// A file in a field of a form.
+    pub(crate) async fn put_file(&self, path: &str, field: &str, file: &[u8]) -> Answer {
+        const BOUNDARY: &str = "heliograph-story";
+        let mut form = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"file\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        form.extend_from_slice(file);
+        form.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let mut request = client().put(format!("{}{path}", self.base)).body(form);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let answer = Self::answered(request.header("content-type", kind)).await;
+        answer.unwrap_or_else(|error| panic!("PUT {path} was not answered: {error}"))
+    }
+
+    async fn answered(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;

@@ -140,6 +140,12 @@ impl Line {
         config.push("apps.0.integrations", integration)
     }
 
+    /// The settings, as the API takes them.
+    pub(crate) fn settings(&self) -> Value {
+        let settings: Table = self.settings.parse().expect("settings are TOML");
+        serde_json::to_value(settings).expect("settings are JSON")
+    }
+
     /// The settings in which one sender of this channel differs from another.
     fn sender(&self, number: usize) -> Vec<(&'static str, String)> {
         // Reserved numbers (555-01xx), a hundred to an area.

@@ -93,6 +93,14 @@ impl Simulator {
         self.api.post("/control/receipt", &body).await.expect(200)["status"].clone()
     }
 
+    /// Knows an integration from now on, or anew. One that the API makes takes two calls: before, under any id, so that
+    /// its credentials are good, and afterwards under its own.
+    pub(crate) async fn admit(&self, integration: &str, kind: &str, hook_url: &str, settings: &Value) {
+        let account =
+            json!({"integrationId": integration, "type": kind, "hookUrl": hook_url, "settings": settings});
+        self.api.put("/control/accounts", &account).await.expect(200);
+    }
+
     /// What happens to the next sends that match.
     pub(crate) async fn rule(&self, rule: Value) {
         self.api.post("/control/rules", &rule).await.expect(200);

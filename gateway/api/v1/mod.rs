@@ -1,9 +1,13 @@
 //! v1.1: the route table.
 
 mod apps;
+mod business_profile;
 mod channels;
+mod deployments;
+mod integrations;
 mod keys;
 mod linkrequests;
+mod menus;
 mod merge;
 mod message_templates;
 mod messages;
@@ -72,11 +76,32 @@ pub(super) fn table() -> Table {
         .get("/apps/{app}/templates/{template}", App, templates::read)
         .put("/apps/{app}/templates/{template}", App, templates::update)
         .delete("/apps/{app}/templates/{template}", App, templates::delete)
+        .get("/apps/{app}/integrations", App, integrations::list)
+        .post("/apps/{app}/integrations", App, integrations::create)
+        .get("/apps/{app}/integrations/{integration}", App, integrations::read)
+        .put("/apps/{app}/integrations/{integration}", App, integrations::update)
+        .delete("/apps/{app}/integrations/{integration}", App, integrations::delete)
+        .get("/apps/{app}/integrations/{integration}/menu", App, menus::read)
+        .post("/apps/{app}/integrations/{integration}/menu", App, menus::create)
+        .put("/apps/{app}/integrations/{integration}/menu", App, menus::update)
+        .delete("/apps/{app}/integrations/{integration}/menu", App, menus::delete)
+        .get("/apps/{app}/integrations/{integration}/profile", App, business_profile::read)
+        .put("/apps/{app}/integrations/{integration}/profile", App, business_profile::update)
+        .put("/apps/{app}/integrations/{integration}/profile/photo", App, business_profile::set_photo)
+        .get("/apps/{app}/menu", App, menus::read_of_app)
+        .put("/apps/{app}/menu", App, menus::update_of_app)
+        .delete("/apps/{app}/menu", App, menus::delete_of_app)
         .get("/apps/{app}/webhooks", App, webhooks::list)
         .post("/apps/{app}/webhooks", App, webhooks::create)
         .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)
         .put("/apps/{app}/webhooks/{webhook}", App, webhooks::update)
         .delete("/apps/{app}/webhooks/{webhook}", App, webhooks::delete)
+        .get("/whatsapp/deployments", Account, deployments::list)
+        .post("/whatsapp/deployments", Account, deployments::create)
+        .get("/whatsapp/deployments/{deployment}", Account, deployments::read)
+        .delete("/whatsapp/deployments/{deployment}", Account, deployments::delete)
+        .post("/whatsapp/deployments/{deployment}/activate", Account, deployments::verify)
+        .post("/whatsapp/deployments/{deployment}/code/confirm", Account, deployments::verify)
         .then_at("/v1")
         .post("/apps/{app}/notifications", App, notifications::create)
 }

@@ -2,18 +2,25 @@
 
 mod account;
 mod content;
+mod deployment;
 mod events;
+mod integration;
+mod menu;
 mod requests;
 mod shorthand;
 mod template;
 mod views;
 
 pub use account::{app, key, service_account};
+pub use deployment::{as_deployment, deployment};
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
+pub use integration::integration;
+pub use menu::menu;
 pub use requests::{
-    AppFields, LinkChannel, MergeUsers, MessageDestination, NameField, Notification, PostMessage, PreCreate,
-    ProfileFields, TemplateFields, WebhookFields, message_template,
+    AppFields, IntegrationChange, LinkChannel, MergeUsers, MessageDestination, NameField, NewDeployment,
+    NewIntegration, Notification, PostMessage, PreCreate, ProfileFields, TemplateFields, WebhookFields,
+    message_template, parse_business, parse_menu,
 };
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;

@@ -113,7 +113,7 @@ fn extra_options(given: &Given<'_>) -> Result<Option<Value>, Invalid> {
 }
 
 /// An absolute address of any scheme: `tel:` makes a call button.
-fn address(given: &Given<'_>) -> Result<String, Invalid> {
+pub(super) fn address(given: &Given<'_>) -> Result<String, Invalid> {
     let text = given.filled_within(URI_MAX)?;
     if Url::parse(&text).is_ok() { Ok(text) } else { Err(given.refuse("must be an absolute URI")) }
 }

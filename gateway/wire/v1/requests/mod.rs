@@ -3,7 +3,11 @@
 mod actions;
 mod answers;
 mod app;
+mod business_profile;
+mod deployment;
+mod integration;
 mod link;
+mod menu;
 mod merge;
 mod message;
 mod message_template;
@@ -16,7 +20,11 @@ mod webhook;
 
 pub(super) use actions::{MESSAGE_ACTIONS_MAX, are_mixable};
 pub use app::AppFields;
+pub use business_profile::parse as parse_business;
+pub use deployment::NewDeployment;
+pub use integration::{IntegrationChange, NewIntegration};
 pub use link::LinkChannel;
+pub use menu::parse as parse_menu;
 pub use merge::MergeUsers;
 pub(super) use message::fresh;
 pub use message::{MessageDestination, PostMessage};
