@@ -1,5 +1,7 @@
 //! Posting into a conversation, and which of a person's identities hears of it.
 
+use std::collections::BTreeMap;
+
 use heliograph_connectors::channel::{Body, Content};
 use serde_json::{Map, Value};
 
@@ -9,6 +11,7 @@ use crate::model::{
 };
 use crate::store::Batch;
 
+use super::activity::FindChannel;
 use super::identify::{Known, name_of};
 use super::records::append_message;
 use super::{Core, CoreError, Once, Tries};
@@ -31,6 +34,8 @@ pub struct Post {
     pub metadata: Map<String, Value>,
     /// Where it is to go; the channel the person used last when unset.
     pub destination: Option<Toward>,
+    /// A channel's own payload in place of the content, by the channel's schema.
+    pub overrides: BTreeMap<String, Value>,
 }
 
 /// Where a message is to go.
@@ -67,11 +72,12 @@ impl Core {
         tenant: &Tenant,
         user: &str,
         post: Post,
+        channels: FindChannel<'_>,
         once: Once<'_, Posted>,
     ) -> Result<Posted, CoreError> {
         let mut tries = Tries::default();
         loop {
-            let result = self.try_post(tenant, user, &post, &once).await;
+            let result = self.try_post(tenant, user, &post, channels, &once).await;
             if !tries.again(&result) {
                 return result;
             }
@@ -83,6 +89,7 @@ impl Core {
         tenant: &Tenant,
         user: &str,
         post: &Post,
+        channels: FindChannel<'_>,
         once: &Once<'_, Posted>,
     ) -> Result<Posted, CoreError> {
         let now = self.clock.now();
@@ -98,20 +105,23 @@ impl Core {
             Role::Business => Vec::new(),
             Role::User => self.recent_notifications(tenant, &known.conversation).await?,
         };
-        known.user_starts();
-        let author = author_of(tenant, &known.user, &post.author);
+        let author = author_of(tenant, &known.user, &post.author, channels)?;
         let mut batch = Batch::new(&tenant.app.id);
+        self.starts(tenant, &mut known, client.as_ref(), &Source::of("api"), None, now, &mut batch);
         let mut messages = Vec::new();
         for content in post.contents() {
-            let message = said(&mut known, &author, content, post, now);
-            append_message(&mut batch, &message);
+            let message = said(tenant, &mut known, &author, content, post, now);
+            append_message(&mut batch, tenant, &message);
             if let Some(client) = &client {
-                self.dispatch(tenant, &known.user.id, client, &message, now, &mut batch);
+                // A payload stands for the first of what is said; the others have none of their own.
+                let exact = post.overrides.get(&client.kind).filter(|_| messages.is_empty());
+                let body = body_of(&message, client, exact);
+                self.dispatch(tenant, &known.user.id, client, &message, body, now, &mut batch);
             }
             let what = What::Message {
                 message: message.clone(),
                 user: known.user.clone(),
-                client: None,
+                client: client.clone(),
                 recent_notifications: std::mem::take(&mut recent_notifications),
             };
             self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
@@ -126,12 +136,14 @@ impl Core {
     }
 
     /// Queues a message for one of the person's identities. Its delivery has the message's id.
+    #[expect(clippy::too_many_arguments, reason = "a delivery's parts; there is one caller")]
     fn dispatch(
         &self,
         tenant: &Tenant,
         user: &Id<User>,
         client: &Client,
         message: &Message,
+        body: Body,
         now: Timestamp,
         batch: &mut Batch,
     ) {
@@ -141,7 +153,7 @@ impl Core {
             Purpose::Message { message: message.id.clone(), author: message.author.name.clone() },
             integration,
             client.address.clone(),
-            Body::Content(message.content.clone()),
+            body,
             now,
             now + self.policy.expires_after,
         );
@@ -152,19 +164,44 @@ impl Core {
     }
 }
 
-/// Who says it, under the name that is shown.
-fn author_of(tenant: &Tenant, user: &User, given: &Author) -> Author {
-    let own = || match given.role {
-        Role::Business => tenant.app.name.clone(),
-        Role::User => name_of(tenant, user, None, None),
+/// What a message is on one channel: its content, or the payload the caller wrote for that channel.
+fn body_of(message: &Message, client: &Client, exact: Option<&Value>) -> Body {
+    match exact {
+        Some(payload) => Body::Native { schema: client.kind.clone(), message: payload.clone() },
+        None => Body::Content(message.content.clone()),
+    }
+}
+
+/// Who says it, under the name that is shown: a person's is that of the channel they used last.
+fn author_of(
+    tenant: &Tenant,
+    user: &User,
+    given: &Author,
+    channels: FindChannel<'_>,
+) -> Result<Author, CoreError> {
+    let name = match (&given.name, given.role) {
+        (Some(name), _) => name.clone(),
+        (None, Role::Business) => tenant.app.name.clone(),
+        (None, Role::User) => {
+            let last = choose(&user.clients, None)?;
+            let channel = last.and_then(|client| channels(&client.integration));
+            let word = channel.as_ref().map(|channel| channel.capabilities().word);
+            name_of(tenant, user, word, last.map(|client| client.address.as_str()))
+        }
     };
-    let name = Some(given.name.clone().unwrap_or_else(own));
     let user = matches!(given.role, Role::User).then(|| user.id.clone());
-    Author { user, name, ..given.clone() }
+    Ok(Author { user, name: Some(name), ..given.clone() })
 }
 
 /// The next message of a post, which moves its conversation along.
-fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now: Timestamp) -> Message {
+fn said(
+    tenant: &Tenant,
+    known: &mut Known,
+    author: &Author,
+    content: &Content,
+    post: &Post,
+    now: Timestamp,
+) -> Message {
     let conversation = &mut known.conversation;
     let received = conversation.next_message_at(now);
     conversation.message_count += 1;
@@ -181,7 +218,10 @@ fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now:
         conversation: conversation.id.clone(),
         author: author.clone(),
         received,
-        content: content.clone(),
+        content: match author.role {
+            Role::Business => content.clone(),
+            Role::User => tenant.masked(content.clone()),
+        },
         source: Source::of("api"),
         payload: post.payload.clone(),
         metadata: post.metadata.clone(),
@@ -192,7 +232,10 @@ fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now:
 }
 
 /// The identity a message goes to: where the caller says, else where the person was last.
-fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&'a Client>, CoreError> {
+pub(super) fn choose<'a>(
+    clients: &'a [Client],
+    toward: Option<&Toward>,
+) -> Result<Option<&'a Client>, CoreError> {
     let fits = |client: &&Client| match toward {
         None => true,
         Some(Toward::Integration(id)) => client.integration == *id,
@@ -207,7 +250,7 @@ fn choose<'a>(clients: &'a [Client], toward: Option<&Toward>) -> Result<Option<&
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -218,15 +261,15 @@ mod tests {
     use crate::store::{self, Cut, Settlement, Store};
 
     /// A store, and an app with one user who has a client.
-    struct Stage {
-        core: Core,
-        store: Arc<dyn Store>,
-        tenant: Tenant,
-        user: User,
+    pub(in crate::core) struct Stage {
+        pub(in crate::core) core: Core,
+        pub(in crate::core) store: Arc<dyn Store>,
+        pub(in crate::core) tenant: Tenant,
+        pub(in crate::core) user: User,
     }
 
     impl Stage {
-        async fn set(messages: u32) -> Stage {
+        pub(in crate::core) async fn set(messages: u32) -> Stage {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
             let policy = Policy::lasting(Duration::from_secs(3600));
@@ -243,7 +286,7 @@ mod tests {
             Stage { core, store, tenant, user: known.user }
         }
 
-        async fn post(&self, texts: &[&str]) -> Result<Posted, CoreError> {
+        pub(in crate::core) async fn post(&self, texts: &[&str]) -> Result<Posted, CoreError> {
             let mut contents = texts.iter().map(|text| Content::text(*text));
             let post = Post {
                 author: Author::business(),
@@ -252,9 +295,10 @@ mod tests {
                 payload: None,
                 metadata: Map::new(),
                 destination: None,
+                overrides: BTreeMap::new(),
             };
             let once = Once { mark: None, status: 201, answer: |_| Value::Null };
-            self.core.post(&self.tenant, self.user.id.as_str(), post, once).await
+            self.core.post(&self.tenant, self.user.id.as_str(), post, &|_| None, once).await
         }
 
         /// What waits in the queues to be done, group by group in the order it is given out.
@@ -353,10 +397,12 @@ mod tests {
             _ => None,
         });
         let told = told.map(|event| match &event.what {
+            What::ConversationStarted { user, .. } => ("the start", user.conversation_started),
             What::Message { message, user, .. } => (text_of(message), user.conversation_started),
             other => panic!("{other:?}"),
         });
-        assert_eq!(told.collect::<Vec<_>>(), [("one", true), ("two", true), ("three", true)]);
+        let expected = [("the start", true), ("one", true), ("two", true), ("three", true)];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 
     #[tokio::test]

@@ -2,22 +2,28 @@
 //!
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
+mod activity;
 mod announce;
 mod converse;
 mod dead_letters;
 mod early;
+mod forget;
 mod history;
 mod identify;
 mod ingest;
 mod ledger;
 mod limited;
 mod link;
+mod mask;
 mod media;
 mod notify;
 mod once;
+mod postback;
+mod reading;
 mod records;
 mod send;
 mod settle;
+mod start;
 mod unknown;
 mod watch;
 mod watermark;
@@ -26,6 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use activity::FindChannel;
 pub use announce::{Announced, Attempt};
 pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
@@ -37,6 +44,7 @@ pub use link::Link;
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use send::{Begin, Conclusion};
+pub use settle::shown;
 pub use unknown::{Decision, Kept};
 pub use watch::{DueLooks, Overdue};
 
@@ -159,6 +167,10 @@ pub enum Thing {
     Client,
     /// A notification or delivery.
     Delivery,
+    /// A message.
+    Message,
+    /// A button.
+    Action,
     /// An integration.
     Integration,
 }
@@ -169,6 +181,8 @@ impl std::fmt::Display for Thing {
             Thing::User => "user",
             Thing::Client => "client",
             Thing::Delivery => "notification",
+            Thing::Message => "message",
+            Thing::Action => "action",
             Thing::Integration => "integration",
         })
     }

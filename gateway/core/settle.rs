@@ -31,6 +31,11 @@ impl<'a> Scene<'a> {
         Scene { tenant, integration, channel, now }
     }
 
+    /// Where something comes from that a person does here.
+    pub(super) fn source(&self) -> Source {
+        Source { integration: Some(self.integration.id.clone()), ..Source::of(&self.integration.kind) }
+    }
+
     /// How far this integration reports, by its own setting or the channel's nature.
     pub(super) fn reach(&self) -> Reach {
         match self.integration.user_receipts {
@@ -136,7 +141,7 @@ impl Core {
         let mut known = self.meet(scene, &person, batch).await?;
         delivery.user = Some(known.user.id.clone());
         delivery.conversation = Some(known.conversation.id.clone());
-        enter_history(&mut known, delivery, author, scene.now, batch);
+        enter_history(scene, &mut known, delivery, author, batch);
         Ok(Some(known.user))
     }
 
@@ -169,12 +174,18 @@ fn addressee(delivery: &Delivery) -> Person {
 }
 
 /// Puts a notification into the conversation of the person it reached.
-fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Timestamp, batch: &mut Batch) {
+fn enter_history(
+    scene: Scene<'_>,
+    known: &mut Known,
+    delivery: &Delivery,
+    author: Author,
+    batch: &mut Batch,
+) {
     let message = Message {
-        id: Id::fresh(now),
+        id: Id::fresh(scene.now),
         conversation: known.conversation.id.clone(),
         author,
-        received: known.conversation.next_message_at(now),
+        received: known.conversation.next_message_at(scene.now),
         content: shown(&delivery.body),
         source: Source::of("notification"),
         payload: None,
@@ -188,7 +199,7 @@ fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Ti
     for participant in &mut known.conversation.participants {
         participant.unread += 1;
     }
-    append_message(batch, &message);
+    append_message(batch, scene.tenant, &message);
     if known.user.conversation_started {
         return known.save_changed(batch);
     }
@@ -197,7 +208,7 @@ fn enter_history(known: &mut Known, delivery: &Delivery, author: Author, now: Ti
 }
 
 /// What the history shows: the content itself, or the name of what was passed through to the provider.
-fn shown(body: &Body) -> Content {
+pub fn shown(body: &Body) -> Content {
     match body {
         Body::Content(content) => content.clone(),
         Body::Native { schema, message } => {

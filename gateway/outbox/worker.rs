@@ -413,6 +413,9 @@ impl Outbox {
             }
             Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
+            Work::Act(act) => self.act(claim, act).await,
+            Work::Sweep { conversation, up_to } => self.sweep(claim, conversation, *up_to).await,
+            Work::Prune { conversation } => self.prune(claim, conversation).await,
         }
     }
 }

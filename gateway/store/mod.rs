@@ -258,7 +258,11 @@ pub fn shard_of(app: &Id<App>, shards: u16) -> u16 {
 pub fn slot_of(job: &NewJob) -> u8 {
     match job.work {
         Work::Send { .. } => slot_named(Job::integration(&job.group)),
-        Work::Announce { .. } | Work::Fetch { .. } => slot_named(&job.lane),
+        Work::Announce { .. }
+        | Work::Fetch { .. }
+        | Work::Act(_)
+        | Work::Sweep { .. }
+        | Work::Prune { .. } => slot_named(&job.lane),
     }
 }
 

@@ -1,6 +1,7 @@
 //! v1.1: the route table.
 
 mod channels;
+mod conversation;
 mod messages;
 mod notifications;
 mod table;
@@ -21,8 +22,14 @@ pub(super) fn table() -> Table {
         .get("/apps/{app}/appusers/{user}/channels", App, channels::list)
         .post("/apps/{app}/appusers/{user}/channels", App, channels::link)
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
+        .get("/apps/{app}/appusers/{user}/conversation", App, conversation::show)
+        .post("/apps/{app}/appusers/{user}/conversation/activity", App, conversation::act)
+        .post("/apps/{app}/appusers/{user}/conversation/postback", App, conversation::press)
+        .post("/apps/{app}/appusers/{user}/conversation/read", App, conversation::read)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
+        .delete("/apps/{app}/appusers/{user}/messages", App, messages::delete_all)
+        .delete("/apps/{app}/appusers/{user}/messages/{message}", App, messages::delete)
         .get("/apps/{app}/webhooks", App, webhooks::list)
         .post("/apps/{app}/webhooks", App, webhooks::create)
         .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)

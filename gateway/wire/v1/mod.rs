@@ -7,7 +7,10 @@ mod views;
 
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
-pub use requests::{LinkChannel, MessageDestination, Notification, PostMessage, PreCreate, WebhookFields};
+pub use requests::{
+    ConversationActivity, LinkChannel, MessageDestination, Notification, PostMessage, PostPostback,
+    PreCreate, WebhookFields,
+};
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]

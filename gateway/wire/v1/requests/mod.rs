@@ -2,12 +2,14 @@
 
 mod actions;
 mod answers;
+mod conversation;
 mod link;
 mod message;
 mod notification;
 mod user;
 mod webhook;
 
+pub use conversation::{ConversationActivity, PostPostback};
 pub use link::LinkChannel;
 pub use message::{MessageDestination, PostMessage};
 pub use notification::Notification;
