@@ -16,6 +16,7 @@ on_both_engines! {
     a_channels_own_payload_goes_there_alone,
     a_whole_message_may_be_whatsapps_own,
     a_filled_in_form_is_kept,
+    an_answer_quotes_its_question,
     a_message_of_the_business_tells_where_it_goes,
     a_persons_name_is_that_of_their_channel,
 }
@@ -245,4 +246,33 @@ async fn a_persons_name_is_that_of_their_channel(engine: Engine) {
     let event = rig.receiver.event("the stranger", is_theirs).await;
     let stranger = event["appUser"]["_id"].as_str().expect("an id");
     assert_eq!(name(stranger).await, "Twilio SMS User +15145550153");
+}
+
+async fn an_answer_quotes_its_question(engine: Engine) {
+    let rig = Rig::with(engine, |config| called("messenger").join(called("whatsapp").join(config))).await;
+    for kind in ["whatsapp", "messenger"] {
+        let line = called(kind);
+        let user = writer(&rig, kind).await;
+        let question = post(&rig, &user, "Red or blue?").await["message"]["_id"].clone();
+        let is_taken = |event: &Value| {
+            event["trigger"] == "message:delivery:channel" && event["message"]["_id"] == question
+        };
+        rig.receiver.event("an accepted question", is_taken).await;
+        let asked = rig.sim().first_to(line.person).await["providerId"].clone();
+        for (answers, text) in [(asked, "Red"), (json!("unheard.of"), "Blue")] {
+            let text = format!("{text} by {kind}");
+            let written = json!({
+                "integrationId": line.integration, "from": line.person, "text": text, "answers": answers,
+            });
+            assert_eq!(rig.sim().control("/control/write", &written).await["status"], 200);
+            let event =
+                rig.receiver.event(&text, |event| event["messages"][0]["text"] == text.as_str()).await;
+            let quoted = &event["messages"][0]["quotedMessage"];
+            if text.starts_with("Red") {
+                assert_eq!((&quoted["type"], &quoted["content"]["_id"]), (&json!("message"), &question));
+            } else {
+                assert_eq!(quoted, &json!({"type": "externalMessageId", "externalMessageId": "unheard.of"}));
+            }
+        }
+    }
 }

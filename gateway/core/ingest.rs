@@ -109,7 +109,10 @@ impl Core {
         let mut known = self.meet(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
         let content = self.with_own_address(scene, said, &mut batch);
-        let message = self.enter(scene, &mut known, said, content);
+        let mut message = self.enter(scene, &mut known, said, content);
+        if let Some(quoted) = &said.quoted {
+            message.quoted = Some(self.quoted(app, &message.conversation, quoted).await?);
+        }
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
         let (tenant, source) = (scene.tenant, scene.source());
         self.starts(tenant, &mut known, client.as_ref(), &source, None, scene.now, &mut batch);
