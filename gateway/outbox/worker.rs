@@ -66,6 +66,10 @@ struct Worker {
     probing: HashSet<String>,
     /// Units that are held back, and for how long by the outbox's clock. They must not hide those behind them.
     held: HashMap<String, Duration>,
+    /// The groups with work as the store was last seen, with the time their earliest is due.
+    known: Vec<(String, Timestamp)>,
+    /// Whether the store must be looked at again to know them.
+    looks: bool,
 }
 
 /// What takes turns: an integration with all its priorities, or another group.
@@ -115,6 +119,8 @@ impl Outbox {
             crowded: None,
             probing: HashSet::new(),
             held: HashMap::new(),
+            known: Vec::new(),
+            looks: true,
         };
         while !stop.is_cancelled() {
             // Listen before looking, so that work arriving in between is not slept over.
@@ -131,22 +137,24 @@ impl Outbox {
                 }
                 Err(error) => {
                     warn!(?queue, %error, "looking for work failed");
+                    worker.looks = true;
                     STORE_PAUSE
                 }
             };
             let mut rest = std::pin::pin!(tokio::time::sleep(pause));
-            loop {
+            // What only waited for its pace is known: the store need not be asked a thousand times a second.
+            worker.looks |= loop {
                 tokio::select! {
-                    () = &mut rung => break,
-                    () = &mut rest => break,
-                    () = stop.cancelled() => break,
+                    () = &mut rung => break true,
+                    () = &mut rest => break pause == SWEEP,
+                    () = stop.cancelled() => break true,
                     Some(ended) = worker.tasks.join_next_with_id() => {
                         if worker.ended(ended).await {
-                            break;
+                            break true;
                         }
                     }
                 }
-            }
+            };
         }
         while let Some(ended) = worker.tasks.join_next_with_id().await {
             worker.ended(ended).await;
@@ -182,23 +190,26 @@ impl Worker {
             self.outbox.join(&mut units, group);
         }
         let (limit, held_before) = (GROUPS_MAX + Priority::ALL.len() * self.held.len(), self.held.len());
-        let groups = self.outbox.store.groups(self.queue, limit).await?;
-        let mut is_cut = groups.len() == limit && groups.last().is_some_and(|(_, due)| *due <= now);
+        if self.looks {
+            self.known = self.outbox.store.groups(self.queue, limit).await?;
+        }
+        let mut is_cut = self.known.len() == limit && self.known.last().is_some_and(|(_, due)| *due <= now);
         let most = units.len() + GROUPS_MAX;
-        for (group, due) in groups {
-            if due > now {
+        for (group, due) in &self.known {
+            if *due > now {
                 pause = pause.min(due.since(now));
                 break;
             }
-            if stepped_over.contains_key(unit_of(&group)) {
+            if stepped_over.contains_key(unit_of(group)) {
                 continue;
             }
             if units.len() == most {
                 is_cut = true;
                 break;
             }
-            self.outbox.join(&mut units, &group);
+            self.outbox.join(&mut units, group);
         }
+        self.looks = false;
         let mut turns = Turns::new();
         units.into_iter().for_each(|unit| turns.add(unit.app.clone(), unit));
         while let Some((app, mut unit)) = turns.next() {
@@ -210,10 +221,11 @@ impl Worker {
                 Turn::After(wait) => pause = pause.min(wait),
             }
         }
-        if is_cut && self.held.len() > held_before {
-            // The next look goes further by as many.
+        // A claim that found less than it asked for, or the next look goes further by as many as are held.
+        if self.looks || (is_cut && self.held.len() > held_before) {
             pause = Duration::ZERO;
         }
+        self.looks |= is_cut;
         Ok(pause.max(Duration::from_millis(1)))
     }
 
@@ -263,6 +275,8 @@ impl Worker {
         for (priority, group) in unit.groups.drain(..) {
             if self.ahead.get(&group).is_none_or(VecDeque::is_empty) {
                 let claimed = self.outbox.store.claim(self.queue, self.epoch, &group, now, ahead).await?;
+                // When its next is due is not known.
+                self.looks |= claimed.len() < ahead;
                 if claimed.is_empty() {
                     self.ahead.remove(&group);
                     continue;
