@@ -250,7 +250,7 @@ pub(super) fn choose<'a>(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -261,15 +261,15 @@ pub(super) mod tests {
     use crate::store::{self, Cut, Settlement, Store};
 
     /// A store, and an app with one user who has a client.
-    pub(in crate::core) struct Stage {
-        pub(in crate::core) core: Core,
-        pub(in crate::core) store: Arc<dyn Store>,
-        pub(in crate::core) tenant: Tenant,
-        pub(in crate::core) user: User,
+    struct Stage {
+        core: Core,
+        store: Arc<dyn Store>,
+        tenant: Tenant,
+        user: User,
     }
 
     impl Stage {
-        pub(in crate::core) async fn set(messages: u32) -> Stage {
+        async fn set(messages: u32) -> Stage {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
             let policy = Policy::lasting(Duration::from_secs(3600));
@@ -286,7 +286,7 @@ pub(super) mod tests {
             Stage { core, store, tenant, user: known.user }
         }
 
-        pub(in crate::core) async fn post(&self, texts: &[&str]) -> Result<Posted, CoreError> {
+        async fn post(&self, texts: &[&str]) -> Result<Posted, CoreError> {
             let mut contents = texts.iter().map(|text| Content::text(*text));
             let post = Post {
                 author: Author::business(),

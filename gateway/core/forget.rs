@@ -143,65 +143,38 @@ fn before(now: Timestamp, kept: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::core::Window;
-    use crate::core::converse::tests::Stage;
-    use crate::model::Work;
-
-    fn job(stage: &Stage, work: Work) -> Job {
-        let NewJob { id, group, lane, due, .. } =
-            NewJob::prune(&stage.tenant.app.id, &stage.user.conversation, stage.core.now());
-        Job { id, app: stage.tenant.app.id.clone(), group, lane, due, attempt: 0, work }
-    }
-
-    async fn length(stage: &Stage) -> usize {
-        let list = messages_of(&stage.user.conversation);
-        let page = stage.store.page(&stage.tenant.app.id, &list, Cut::Newest { limit: 10_000 }).await;
-        page.expect("a page").len()
-    }
+    use crate::core::Policy;
+    use crate::core::identify::Known;
+    use crate::model::{App, SystemClock, Work};
+    use crate::store::{self, Store};
 
     #[tokio::test]
     async fn what_was_deleted_goes_in_bites_and_what_came_since_stays() {
-        let stage = Stage::set(0).await;
-        let mut batch = Batch::new(&stage.tenant.app.id);
-        for at in 0..1_200 {
-            batch.append(messages_of(&stage.user.conversation), at, format!("old {at}"));
+        let clock = Arc::new(SystemClock);
+        let store: Arc<dyn Store> =
+            store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
+        let policy = Policy::lasting(Duration::from_secs(3600));
+        let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
+        let app: Id<App> = Id::new("app");
+        let conversation = Known::stranger(core.now()).conversation.id;
+        let list = messages_of(&conversation);
+        let mut batch = Batch::new(&app);
+        for at in 0..=1_200 {
+            batch.append(&*list, at, format!("message {at}"));
         }
-        stage.store.commit(batch).await.expect("written");
-        stage.post(&["new"]).await.expect("posted");
-        let (conversation, up_to) = (stage.user.conversation.clone(), Timestamp::from_millis(1_199));
-        let job = job(&stage, Work::Sweep { conversation: conversation.clone(), up_to });
-        for (left, is_last) in [(701, false), (201, false), (1, true), (1, true)] {
-            let (settlement, batch) = stage.core.sweep(&job, &conversation, up_to).await.expect("a bite");
-            stage.store.commit(batch).await.expect("written");
-            assert_eq!((length(&stage).await, settlement == Settlement::Done), (left, is_last));
+        store.commit(batch).await.expect("written");
+        let up_to = Timestamp::from_millis(1_199);
+        let NewJob { id, group, lane, due, .. } = NewJob::sweep(&app, &conversation, up_to, core.now());
+        let work = Work::Sweep { conversation: conversation.clone(), up_to };
+        let job = Job { id, app: app.clone(), group, lane, due, attempt: 0, work };
+        for (left, is_last) in [(701, false), (201, false), (1, true)] {
+            let (settlement, batch) = core.sweep(&job, &conversation, up_to).await.expect("a bite");
+            store.commit(batch).await.expect("written");
+            let page = store.page(&app, &list, Cut::Newest { limit: 10_000 }).await.expect("a page");
+            assert_eq!((page.len(), settlement == Settlement::Done), (left, is_last));
         }
-    }
-
-    #[tokio::test]
-    async fn what_is_old_enough_goes_and_the_rest_waits_for_its_time() {
-        let mut stage = Stage::set(0).await;
-        stage.tenant.app.settings.conversation_retention_seconds = Some(7_200);
-        let kept = stage.post(&["kept"]).await.expect("posted").message;
-        let mut batch = Batch::new(&stage.tenant.app.id);
-        batch.append(messages_of(&stage.user.conversation), 1, "old");
-        stage.store.commit(batch).await.expect("written");
-        let id = stage.user.id.as_str();
-        let shown = stage.core.messages(&stage.tenant, id, Window::Newest).await.expect("the history");
-        assert_eq!(shown.messages, [kept.clone()]);
-
-        let conversation = stage.user.conversation.clone();
-        let app = &stage.tenant.app.id;
-        let queued = NewJob::prune(app, &conversation, kept.received + Duration::from_secs(7_200));
-        assert!(stage.store.is_queued(app, &queued).await.expect("an answer"));
-        let job = job(&stage, Work::Prune { conversation: conversation.clone() });
-        let pruned = stage.core.prune(&job, &conversation, stage.tenant.app.retention()).await;
-        let (settlement, batch) = pruned.expect("a bite");
-        stage.store.commit(batch).await.expect("written");
-        assert_eq!(length(&stage).await, 1);
-        let due = kept.received + Duration::from_secs(7_200);
-        assert_eq!(settlement, Settlement::Again(Retry::later(&job, due)));
-        let (settlement, batch) = stage.core.prune(&job, &conversation, None).await.expect("nothing");
-        assert!(settlement == Settlement::Done && batch.is_empty(), "nothing is old without the setting");
     }
 }
