@@ -19,7 +19,8 @@ const WORDS: [&str; 3] = ["one", "two", "three"];
 /// Lets 200 people say three things each while three posts in ten fail, and waits until all was taken.
 async fn talked(engine: Engine, ordering: &str) -> Vec<Arrival> {
     let rig = Rig::with(engine, |config| {
-        config.list("webhooks.schedule", &["20ms"; 20]).set("webhooks.ordering", ordering)
+        let config = config.list("webhooks.schedule", &["20ms"; 20]).set("webhooks.ordering", ordering);
+        config.list("apps.0.webhooks.0.triggers", &["message:appUser"])
     })
     .await;
     let mut chance = StdRng::seed_from_u64(20_261_121);

@@ -86,6 +86,8 @@ pub struct InboundMessage {
     /// What an answer must know about this message (mail: its id and subject), in the channel's own words.
     /// Comes back as [`super::OutboundMessage::earlier`].
     pub thread: Option<String>,
+    /// The provider's id of the message that this one answers, where the person chose one.
+    pub quoted: Option<String>,
 }
 
 impl InboundMessage {
@@ -99,6 +101,7 @@ impl InboundMessage {
             payload: None,
             media: None,
             thread: None,
+            quoted: None,
         }
     }
 }

@@ -117,6 +117,7 @@ impl Event<'_> {
                 at: self.at(),
                 payload: payload.map(str::to_owned),
                 media: held.map(MediaSource::Held),
+                quoted: said["reply_to"]["mid"].as_str().map(str::to_owned),
                 ..InboundMessage::new(provider_id, from.clone(), content)
             };
             events.push(message.into());

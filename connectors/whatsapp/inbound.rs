@@ -159,6 +159,11 @@ impl Update<'_> {
         if given >= 100_000_000_000 { Some(given) } else { Some(given * 1000) }
     }
 
+    /// The message it answers.
+    fn quoted(&self) -> Option<String> {
+        self.text("/context/id").map(str::to_owned)
+    }
+
     /// The message or the press; `None` for what is neither.
     fn said(&self, id: &str, from: &Person) -> Option<InboundEvent> {
         let (content, payload) = match self.text("/type")? {
@@ -190,7 +195,7 @@ impl Update<'_> {
         }
         let payload = payload.map(str::to_owned);
         let message = InboundMessage::new(id, from.clone(), content);
-        Some(InboundMessage { at: self.at(), payload, ..message }.into())
+        Some(InboundMessage { at: self.at(), payload, quoted: self.quoted(), ..message }.into())
     }
 
     fn choice(&self, place: &str) -> Option<(Content, Option<&str>)> {
@@ -215,7 +220,8 @@ impl Update<'_> {
             _ => Content::File { media_url, media_type, text, alt_text: None },
         };
         let message = InboundMessage::new(id, from.clone(), content);
-        Some(InboundMessage { at: self.at(), media: Some(MediaSource::Held(held)), ..message }.into())
+        let media = Some(MediaSource::Held(held));
+        Some(InboundMessage { at: self.at(), media, quoted: self.quoted(), ..message }.into())
     }
 
     fn location(&self) -> Option<Content> {

@@ -139,7 +139,7 @@ fn named(channel: &dyn Channel, body: &Body) -> Option<TemplateName> {
 }
 
 /// What a payload reads like of itself: its text, the name of its template, or the word for its kind.
-fn bare(body: &Body) -> Content {
+pub fn bare(body: &Body) -> Content {
     match body {
         Body::Content(content) => content.clone(),
         Body::Native { schema, message } => {

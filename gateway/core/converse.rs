@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::store::Batch;
 
+use super::activity::FindChannel;
 use super::approved::Instead;
 use super::identify::{Known, name_of};
 use super::records::append_message;
@@ -75,11 +76,12 @@ impl Core {
         tenant: &Tenant,
         user: &str,
         post: Post,
+        channels: FindChannel<'_>,
         once: Once<'_, Posted>,
     ) -> Result<Posted, CoreError> {
         let mut tries = Tries::default();
         loop {
-            let result = self.try_post(tenant, user, &post, &once).await;
+            let result = self.try_post(tenant, user, &post, channels, &once).await;
             if !tries.again(&result) {
                 return result;
             }
@@ -91,6 +93,7 @@ impl Core {
         tenant: &Tenant,
         user: &str,
         post: &Post,
+        channels: FindChannel<'_>,
         once: &Once<'_, Posted>,
     ) -> Result<Posted, CoreError> {
         let now = self.clock.now();
@@ -106,23 +109,24 @@ impl Core {
             Role::Business => Vec::new(),
             Role::User => self.recent_notifications(tenant, &known.conversation).await?,
         };
-        known.user_starts();
-        let author = author_of(tenant, &known.user, &post.author);
+        let author = author_of(tenant, &known.user, &post.author, channels)?;
         let mut batch = Batch::new(&tenant.app.id);
+        self.starts(tenant, &mut known, client.as_ref(), &Source::of("api"), None, now, &mut batch);
         let mut messages = Vec::new();
         for (place, content) in post.contents().enumerate() {
             let instead = client.as_ref().and_then(|client| post.instead(place, client));
             let content = instead.map_or(content, |instead| &instead.shown);
-            let message = said(&mut known, &author, content, post, now);
-            append_message(&mut batch, &message);
+            let message = said(tenant, &mut known, &author, content, post, now);
+            append_message(&mut batch, tenant, &message);
             if let Some(client) = &client {
-                let body = instead.map_or_else(|| Body::Content(content.clone()), |it| it.body.clone());
+                let exact = instead.map(|instead| instead.body.clone());
+                let body = exact.unwrap_or_else(|| Body::Content(message.content.clone()));
                 self.dispatch(tenant, &known.user.id, (client, body), &message, now, &mut batch);
             }
             let what = What::Message {
                 message: message.clone(),
                 user: known.user.clone(),
-                client: None,
+                client: client.clone(),
                 recent_notifications: std::mem::take(&mut recent_notifications),
             };
             self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
@@ -163,19 +167,36 @@ impl Core {
     }
 }
 
-/// Who says it, under the name that is shown.
-fn author_of(tenant: &Tenant, user: &User, given: &Author) -> Author {
-    let own = || match given.role {
-        Role::Business => tenant.app.name.clone(),
-        Role::User => name_of(tenant, user, None, None),
+/// Who says it, under the name that is shown: a person's is that of the channel they used last.
+fn author_of(
+    tenant: &Tenant,
+    user: &User,
+    given: &Author,
+    channels: FindChannel<'_>,
+) -> Result<Author, CoreError> {
+    let name = match (&given.name, given.role) {
+        (Some(name), _) => name.clone(),
+        (None, Role::Business) => tenant.app.name.clone(),
+        (None, Role::User) => {
+            let last = choose(&user.clients, None)?;
+            let channel = last.and_then(|client| channels(&client.integration));
+            let word = channel.as_ref().map(|channel| channel.capabilities().word);
+            name_of(tenant, user, word, last.map(|client| client.address.as_str()))
+        }
     };
-    let name = Some(given.name.clone().unwrap_or_else(own));
     let user = matches!(given.role, Role::User).then(|| user.id.clone());
-    Author { user, name, ..given.clone() }
+    Ok(Author { user, name: Some(name), ..given.clone() })
 }
 
 /// The next message of a post, which moves its conversation along.
-fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now: Timestamp) -> Message {
+fn said(
+    tenant: &Tenant,
+    known: &mut Known,
+    author: &Author,
+    content: &Content,
+    post: &Post,
+    now: Timestamp,
+) -> Message {
     let conversation = &mut known.conversation;
     let received = conversation.next_message_at(now);
     conversation.message_count += 1;
@@ -192,7 +213,10 @@ fn said(known: &mut Known, author: &Author, content: &Content, post: &Post, now:
         conversation: conversation.id.clone(),
         author: author.clone(),
         received,
-        content: content.clone(),
+        content: match author.role {
+            Role::Business => content.clone(),
+            Role::User => tenant.masked(content.clone()),
+        },
         source: Source::of("api"),
         payload: post.payload.clone(),
         metadata: post.metadata.clone(),
@@ -269,7 +293,7 @@ mod tests {
                 destination: None,
             };
             let once = Once { mark: None, status: 201, answer: |_| Value::Null };
-            self.core.post(&self.tenant, self.user.id.as_str(), post, once).await
+            self.core.post(&self.tenant, self.user.id.as_str(), post, &|_| None, once).await
         }
 
         /// What waits in the queues to be done, group by group in the order it is given out.
@@ -370,10 +394,12 @@ mod tests {
             _ => None,
         });
         let told = told.map(|event| match &event.what {
+            What::ConversationStarted { user, .. } => ("the start", user.conversation_started),
             What::Message { message, user, .. } => (text_of(message), user.conversation_started),
             other => panic!("{other:?}"),
         });
-        assert_eq!(told.collect::<Vec<_>>(), [("one", true), ("two", true), ("three", true)]);
+        let expected = [("the start", true), ("one", true), ("two", true), ("three", true)];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 
     #[tokio::test]

@@ -39,27 +39,33 @@ impl Core {
         let app = &tenant.app.id;
         let conversation = self.find_known(tenant, user).await?.conversation;
         let list = messages_of(&conversation.id);
+        let since = self.shown_since(tenant, &conversation).map_or(i64::MIN, Timestamp::millis);
         // One more than a page tells whether there are others on that side.
         let cut = match window {
             Window::Newest => Cut::Newest { limit: PAGE + 1 },
             Window::Before(at) => Cut::Before { rank: at.millis(), limit: PAGE + 1 },
-            Window::After(at) => Cut::After { rank: at.millis(), limit: PAGE + 1 },
+            Window::After(at) => Cut::After { rank: at.millis().max(since), limit: PAGE + 1 },
         };
         let mut entries = self.store.page(app, &list, cut).await?;
+        entries.retain(|entry| entry.rank > since);
         let full = entries.len() > PAGE;
         if full && matches!(window, Window::After(_)) {
             entries.truncate(PAGE);
         } else if full {
             entries.remove(0);
         }
-        let newest = conversation.last_message_at.map(Timestamp::millis);
-        let has_next = match window {
-            Window::After(_) => full,
-            _ => entries.last().is_some_and(|entry| Some(entry.rank) < newest),
-        };
-        let has_previous = match window {
-            Window::After(_) => conversation.message_count as usize > entries.len() + usize::from(full),
-            _ => full,
+        let (has_previous, has_next) = match (window, entries.first(), entries.last()) {
+            (_, None, _) | (_, _, None) => (false, false),
+            (Window::Newest, ..) => (full, false),
+            (Window::Before(_), _, Some(last)) => {
+                let later = Cut::After { rank: last.rank, limit: 1 };
+                (full, !self.store.page(app, &list, later).await?.is_empty())
+            }
+            (Window::After(_), Some(first), _) => {
+                let earlier = Cut::Before { rank: first.rank, limit: 1 };
+                let earlier = self.store.page(app, &list, earlier).await?;
+                (earlier.iter().any(|entry| entry.rank > since), full)
+            }
         };
         let ids: Vec<String> = entries.into_iter().map(|entry| entry.member).collect();
         let found = self.store.load_all::<Message>(app, &ids).await?;

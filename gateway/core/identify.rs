@@ -1,9 +1,12 @@
 //! Who is who: users by id, by the business's own id, and by address; the names messages carry.
 
-use heliograph_connectors::channel::Person;
+use heliograph_connectors::channel::{Content, Person};
 use serde_json::{Map, Value};
 
-use crate::model::{Client, ClientStatus, Conversation, Id, Integration, Tenant, Timestamp, User};
+use crate::model::{
+    Author, Client, ClientStatus, Conversation, Id, Integration, Message, Role, Source, Tenant, Timestamp,
+    User,
+};
 use crate::store::{Batch, StoreError, Versioned};
 
 use super::records::{ExternalId, Linked, address_id, referred, save};
@@ -53,6 +56,50 @@ impl Known {
     pub(super) fn user_starts(&mut self) {
         self.user_changed |= !self.user.conversation_started;
         self.user.conversation_started = true;
+    }
+
+    /// The next message of the person, which moves the conversation along.
+    pub(super) fn hears(
+        &mut self,
+        name: String,
+        now: Timestamp,
+        content: Content,
+        source: Source,
+        payload: Option<String>,
+    ) -> Message {
+        let (user, conversation) = (&self.user, &mut self.conversation);
+        let received = conversation.next_message_at(now);
+        conversation.said_by(&user.id, received);
+        conversation.message_count += 1;
+        Message {
+            id: Id::fresh(now),
+            conversation: conversation.id.clone(),
+            author: Author {
+                role: Role::User,
+                user: Some(user.id.clone()),
+                name: Some(name),
+                email: None,
+                avatar_url: None,
+            },
+            received,
+            content,
+            source,
+            payload,
+            metadata: Map::new(),
+            delivery: None,
+            media_size: None,
+            quoted: None,
+        }
+    }
+
+    /// The person did something on a channel just now.
+    pub(super) fn seen_at(&mut self, integration: &Id<Integration>, address: &str, now: Timestamp) {
+        let mut clients = self.user.clients.iter_mut();
+        if let Some(client) = clients.find(|client| client.is_at(integration, address)) {
+            client.status = ClientStatus::Active;
+            client.last_seen = Some(now);
+            self.user_changed = true;
+        }
     }
 
     /// Writes the conversation, and the user only when new or changed.

@@ -4,14 +4,15 @@ use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Pers
 use tracing::info;
 
 use crate::model::{
-    App, Author, ClientStatus, Confirmation, Conversation, Delivery, Event, Id, Message, NewJob, Notified,
-    Role, Source, State, Tenant, Timestamp, User, What,
+    App, Confirmation, Conversation, Delivery, Event, Id, Message, NewJob, Notified, Source, State, Tenant,
+    Timestamp, User, What,
 };
 use crate::store::{Batch, Cut, Expect, Key, Record};
 
 use super::identify::{Known, name_of};
 use super::link::{Answer, answer};
 use super::media::size_of;
+use super::postback::{Press, carries};
 use super::records::{OptedOut, SEEN, Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
 use super::{Core, CoreError, Route, Tries};
@@ -25,7 +26,7 @@ impl Core {
         &self,
         route: Route<'_>,
         replay_key: Option<&str>,
-        events: Vec<InboundEvent>,
+        mut events: Vec<InboundEvent>,
     ) -> Result<(), CoreError> {
         let app = &route.tenant.app.id;
         let mark = replay_key.map(|key| format!("token:{}:{key}", route.integration.id));
@@ -34,6 +35,8 @@ impl Core {
         {
             return Ok(());
         }
+        // What led a person here comes first: it is told with the start of their conversation.
+        events.sort_by_key(|event| !matches!(event, InboundEvent::Referral { .. }));
         for event in events {
             self.ingest_one(route, event).await?;
         }
@@ -63,21 +66,29 @@ impl Core {
             InboundEvent::Postback { provider_id, from, payload } => {
                 self.pressed(scene, provider_id, from, payload).await
             }
-            InboundEvent::Receipt(receipt) => self.receipt(scene, receipt).await,
+            InboundEvent::Receipt(receipt) => {
+                self.receipt(scene, receipt).await?;
+                match receipt.stage {
+                    Stage::Read => self.read_receipt(scene, receipt).await,
+                    _ => Ok(()),
+                }
+            }
             InboundEvent::OptOut { from } => self.opt(scene, from, true).await,
             InboundEvent::OptIn { from } => self.opt(scene, from, false).await,
             InboundEvent::Reached { from, up_to } => {
                 self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Delivered).await
             }
             InboundEvent::Read { from, up_to } => {
-                self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Read).await
+                let up_to = Timestamp::from_millis(*up_to);
+                self.reached(scene, from, up_to, Stage::Read).await?;
+                self.read_until(scene, from, up_to).await
             }
             InboundEvent::Referral { from, code, .. } if self.redeem(scene, from, code, None).await? => {
                 Ok(())
             }
-            InboundEvent::Typing { .. } | InboundEvent::Referral { .. } => {
-                info!(integration = %scene.integration.id, "activity not passed on");
-                Ok(())
+            InboundEvent::Typing { from, started } => self.typing(scene, from, *started).await,
+            InboundEvent::Referral { from, code, details } => {
+                self.referred_here(scene, from, code, details).await
             }
             InboundEvent::Unrecognised { kind } => {
                 info!(integration = %scene.integration.id, kind, "unrecognised provider event");
@@ -101,10 +112,15 @@ impl Core {
         let mut known = self.meet(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
         let content = self.with_own_address(scene, said, &mut batch);
-        let message = self.enter(scene, &mut known, said, content);
-        append_message(&mut batch, &message);
-        known.save(&mut batch);
+        let mut message = self.enter(scene, &mut known, said, content);
+        if let Some(quoted) = &said.quoted {
+            message.quoted = Some(self.quoted(app, &message.conversation, quoted).await?);
+        }
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
+        let (tenant, source) = (scene.tenant, scene.source());
+        self.starts(tenant, &mut known, client.as_ref(), &source, None, scene.now, &mut batch);
+        append_message(&mut batch, tenant, &message);
+        known.save(&mut batch);
         let what = What::Message { message, user: known.user, client, recent_notifications };
         self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
         self.store.commit(batch).await?;
@@ -147,51 +163,27 @@ impl Core {
 
     /// Makes the message and moves user, client and conversation along.
     fn enter(&self, scene: Scene<'_>, known: &mut Known, said: &InboundMessage, content: Content) -> Message {
-        let user = &mut known.user;
-        user.conversation_started = true;
-        if let Some(client) =
-            user.clients.iter_mut().find(|client| client.is_at(&scene.integration.id, &said.from.address))
-        {
-            client.status = ClientStatus::Active;
-            client.last_seen = Some(scene.now);
+        let (integration, address) = (&scene.integration.id, said.from.address.as_str());
+        known.seen_at(integration, address, scene.now);
+        let mut clients = known.user.clients.iter_mut();
+        let client = clients.find(|client| client.is_at(integration, address)).map(|client| {
             client.thread = said.thread.clone().or(client.thread.take());
             if !said.from.raw.is_null() {
                 client.raw = said.from.raw.clone();
             }
-        }
+            client.id.clone()
+        });
         let word = scene.channel.capabilities().word;
-        let name = name_of(scene.tenant, user, Some(word), Some(&said.from.address));
-        let client =
-            user.client_at(&scene.integration.id, &said.from.address).map(|client| client.id.clone());
-        let conversation = &mut known.conversation;
-        let received = conversation.next_message_at(scene.now);
-        conversation.said_by(&user.id, received);
-        conversation.message_count += 1;
-        Message {
-            id: Id::fresh(scene.now),
-            conversation: conversation.id.clone(),
-            author: Author {
-                role: Role::User,
-                user: Some(user.id.clone()),
-                name: Some(name),
-                email: None,
-                avatar_url: None,
-            },
-            received,
-            content,
-            source: Source {
-                kind: scene.integration.kind.clone(),
-                integration: Some(scene.integration.id.clone()),
-                client,
-                original_id: Some(said.provider_id.to_owned()),
-                original_at: said.at.map(Timestamp::from_millis),
-            },
-            payload: said.payload.clone(),
-            metadata: Default::default(),
-            delivery: None,
-            media_size: said.media.as_ref().and_then(size_of),
-            quoted: None,
-        }
+        let name = name_of(scene.tenant, &known.user, Some(word), Some(address));
+        let source = Source {
+            client,
+            original_id: Some(said.provider_id.to_owned()),
+            original_at: said.at.map(Timestamp::from_millis),
+            ..scene.source()
+        };
+        let content = scene.tenant.masked(content);
+        let message = known.hears(name, scene.now, content, source, said.payload.clone());
+        Message { media_size: said.media.as_ref().and_then(size_of), ..message }
     }
 
     /// The notifications since the person last wrote, oldest first.
@@ -204,7 +196,8 @@ impl Core {
             return Ok(Vec::new());
         }
         let app = &tenant.app.id;
-        let since = conversation.last_user_message_at.map_or(i64::MIN, Timestamp::millis);
+        let since = conversation.last_user_message_at.max(self.shown_since(tenant, conversation));
+        let since = since.map_or(i64::MIN, Timestamp::millis);
         let page =
             self.store.page(app, &messages_of(&conversation.id), Cut::Newest { limit: RECENT_MAX }).await?;
         let ids: Vec<String> =
@@ -229,20 +222,19 @@ impl Core {
         }
         let mut batch = Batch::new(app);
         self.mark_seen(&mut batch, mark, Expect::Absent);
-        let known = self.meet(scene, from, &mut batch).await?;
-        known.save(&mut batch);
-        let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
-        let source =
-            Source { integration: Some(scene.integration.id.clone()), ..Source::of(&scene.integration.kind) };
-        let what = What::Postback {
-            user: known.user,
-            client,
-            payload: payload.to_owned(),
-            source,
-            message: None,
-            action: None,
+        let mut known = self.meet(scene, from, &mut batch).await?;
+        known.seen_at(&scene.integration.id, &from.address, scene.now);
+        let button =
+            self.button(scene.tenant, &known.conversation, |button| carries(button, payload)).await?;
+        let press = Press {
+            client: known.user.client_at(&scene.integration.id, &from.address).cloned(),
+            source: scene.source(),
+            word: Some(scene.channel.capabilities().word),
+            payload,
+            button,
         };
-        self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
+        self.pressed_by(scene.tenant, &mut known, press, scene.now, &mut batch);
+        known.save(&mut batch);
         self.store.commit(batch).await?;
         Ok(())
     }

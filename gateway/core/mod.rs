@@ -2,12 +2,14 @@
 //!
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
+mod activity;
 mod announce;
 mod approved;
 mod converse;
 mod dead_letters;
 mod early;
 mod expire;
+mod forget;
 mod history;
 mod history_moves;
 mod identify;
@@ -16,16 +18,20 @@ mod ledger;
 mod limited;
 mod link;
 mod linkrequest;
+mod mask;
 mod media;
 mod menu;
 mod merge;
 mod notify;
 mod once;
 mod ping;
+mod postback;
 mod profile;
+mod reading;
 mod records;
 mod send;
 mod settle;
+mod start;
 mod templates;
 mod unknown;
 mod watch;
@@ -35,8 +41,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use activity::FindChannel;
 pub use announce::{Announced, Attempt};
-pub use approved::Instead;
+pub use approved::{Instead, bare};
 pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};
@@ -171,6 +178,10 @@ pub enum Thing {
     Client,
     /// A notification or delivery.
     Delivery,
+    /// A message.
+    Message,
+    /// A button.
+    Action,
     /// An integration.
     Integration,
     /// A stored template.
@@ -183,6 +194,8 @@ impl std::fmt::Display for Thing {
             Thing::User => "user",
             Thing::Client => "client",
             Thing::Delivery => "notification",
+            Thing::Message => "message",
+            Thing::Action => "action",
             Thing::Integration => "integration",
             Thing::Template => "template",
         })

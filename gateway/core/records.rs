@@ -4,7 +4,8 @@ use heliograph_connectors::channel::Fate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    App, Client, Conversation, Delivery, DeliveryError, Id, Integration, Message, Timestamp, User,
+    App, Client, Conversation, Delivery, DeliveryError, Id, Integration, Message, NewJob, Tenant, Timestamp,
+    User,
 };
 use crate::store::{Batch, Expect, Record, Store, StoreError, Versioned};
 
@@ -156,9 +157,13 @@ pub(super) fn messages_of(conversation: &Id<Conversation>) -> String {
     format!("messages:{conversation}")
 }
 
-/// Adds a message to its conversation.
-pub(super) fn append_message(batch: &mut Batch, message: &Message) {
-    batch.insert(message);
+/// Adds a message to its conversation, for as long as its app keeps messages.
+pub(super) fn append_message(batch: &mut Batch, tenant: &Tenant, message: &Message) {
+    let expires = tenant.app.retention().map(|kept| message.received + kept);
+    batch.put(Message::KIND, message.record_id(), message, Expect::Absent, expires);
+    if let Some(expires) = expires {
+        batch.job(NewJob::prune(&tenant.app.id, &message.conversation, expires));
+    }
     batch.append(messages_of(&message.conversation), message.received.millis(), message.id.as_str());
 }
 

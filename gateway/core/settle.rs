@@ -36,6 +36,11 @@ impl<'a> Scene<'a> {
         Route { tenant, integration, channel }
     }
 
+    /// Where something comes from that a person does here.
+    pub(super) fn source(&self) -> Source {
+        Source { integration: Some(self.integration.id.clone()), ..Source::of(&self.integration.kind) }
+    }
+
     /// How far this integration reports, by its own setting or the channel's nature.
     pub(super) fn reach(&self) -> Reach {
         match self.integration.user_receipts {
@@ -142,7 +147,7 @@ impl Core {
         delivery.user = Some(known.user.id.clone());
         delivery.conversation = Some(known.conversation.id.clone());
         let content = self.shown(scene.route(), &delivery.body).await?;
-        enter_history(&mut known, delivery, (author, content), scene.now, batch);
+        enter_history(scene, &mut known, delivery, (author, content), batch);
         Ok(Some(known.user))
     }
 
@@ -190,17 +195,17 @@ fn addressee(delivery: &Delivery) -> Person {
 
 /// Puts a notification into the conversation of the person it reached.
 fn enter_history(
+    scene: Scene<'_>,
     known: &mut Known,
     delivery: &Delivery,
     (author, content): (Author, Content),
-    now: Timestamp,
     batch: &mut Batch,
 ) {
     let message = Message {
-        id: Id::fresh(now),
+        id: Id::fresh(scene.now),
         conversation: known.conversation.id.clone(),
         author,
-        received: known.conversation.next_message_at(now),
+        received: known.conversation.next_message_at(scene.now),
         content,
         source: Source::of("notification"),
         payload: None,
@@ -214,7 +219,7 @@ fn enter_history(
     for participant in &mut known.conversation.participants {
         participant.unread += 1;
     }
-    append_message(batch, &message);
+    append_message(batch, scene.tenant, &message);
     if known.user.conversation_started {
         return known.save_changed(batch);
     }

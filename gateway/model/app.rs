@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,12 @@ impl App {
             declared: false,
             created: Timestamp::from_millis(0),
         }
+    }
+
+    /// How long messages are kept; for ever when unset.
+    pub fn retention(&self) -> Option<Duration> {
+        let seconds = self.settings.conversation_retention_seconds;
+        seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs)
     }
 }
 

@@ -35,6 +35,9 @@ pub struct Conversation {
     /// How many messages it holds.
     #[serde(default)]
     pub message_count: u32,
+    /// Everything up to this moment was deleted; what is left of it is on its way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<Timestamp>,
 }
 
 /// One person or several.
@@ -74,6 +77,7 @@ impl Conversation {
             last_user_message_at: None,
             recent_notifications: 0,
             message_count: 0,
+            cleared: None,
         }
     }
 
@@ -95,5 +99,20 @@ impl Conversation {
             participant.unread = 0;
             participant.last_read = Some(at);
         }
+    }
+
+    /// Until when a person has read.
+    pub fn read_until(&self, user: &Id<User>) -> Option<Timestamp> {
+        self.participants.iter().find(|participant| participant.user == *user)?.last_read
+    }
+
+    /// A person has read what was said up to a moment, and so many messages they have not. Whether that is further
+    /// than they were.
+    pub fn read_by(&mut self, user: &Id<User>, up_to: Timestamp, unread: u32) -> bool {
+        let person = self.participants.iter_mut().find(|participant| participant.user == *user);
+        let Some(person) = person.filter(|person| person.last_read < Some(up_to)) else { return false };
+        person.last_read = Some(up_to);
+        person.unread = person.unread.min(unread);
+        true
     }
 }

@@ -1,5 +1,6 @@
 //! Work that must happen later. A job is born only in the batch of the fact that caused it.
 
+use heliograph_connectors::channel::Activity;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -90,6 +91,36 @@ pub enum Work {
         /// Which integration.
         integration: Id<Integration>,
     },
+    /// Show a person what the business does.
+    Act(Act),
+    /// Take away what was deleted from a conversation.
+    Sweep {
+        /// Which.
+        conversation: Id<Conversation>,
+        /// Everything up to this moment.
+        up_to: Timestamp,
+    },
+    /// Take away what a conversation has kept long enough.
+    Prune {
+        /// Which.
+        conversation: Id<Conversation>,
+    },
+}
+
+/// Something the business does, to be shown to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Act {
+    /// Whom.
+    pub user: Id<User>,
+    /// Through which integration.
+    pub integration: Id<Integration>,
+    /// At which address.
+    pub address: String,
+    /// What.
+    pub activity: Activity,
+    /// After that it is of no interest.
+    pub until: Timestamp,
 }
 
 /// A job to be committed.
@@ -167,6 +198,28 @@ impl NewJob {
         let group = format!("{integration}>menu");
         let work = Work::ShowMenu { integration: integration.clone() };
         NewJob { id: Id::fresh(now), lane: group.clone(), group, due: now, work }
+    }
+
+    /// An act to be shown: the acts towards one person keep their order.
+    pub fn act(act: Act, now: Timestamp) -> NewJob {
+        let group = format!("{}>acts", act.integration);
+        let lane = format!("{group}>{}", act.address);
+        NewJob { id: Id::fresh(now), group, lane, due: now, work: Work::Act(act) }
+    }
+
+    /// Messages to be taken away that were deleted up to a moment.
+    pub fn sweep(app: &Id<App>, conversation: &Id<Conversation>, up_to: Timestamp, now: Timestamp) -> NewJob {
+        let work = Work::Sweep { conversation: conversation.clone(), up_to };
+        let (group, lane) = (format!("{app}>swept"), conversation.to_string());
+        NewJob { id: Id::fresh(now), group, lane, due: now, work }
+    }
+
+    /// Messages to be taken away when they were kept long enough. A conversation has one such job at a time, so it has
+    /// the conversation's id, and a lane that no other work waits in.
+    pub fn prune(app: &Id<App>, conversation: &Id<Conversation>, due: Timestamp) -> NewJob {
+        let id = format!("prune:{conversation}");
+        let work = Work::Prune { conversation: conversation.clone() };
+        NewJob { id: Id::new(&*id), group: format!("{app}>swept"), lane: id, due, work }
     }
 
     /// An announcement: one lane per conversation of a webhook (or whatever stands in for one).

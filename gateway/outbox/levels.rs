@@ -74,10 +74,17 @@ impl Outbox {
         Ok(())
     }
 
-    /// Whose group it is: an integration's sends, its files, or a webhook's announcements.
+    /// Whose group it is: an integration's sends, files or acts, an app's sweeps, or a webhook's announcements.
     fn whose(&self, group: &str) -> (&'static str, String) {
-        let is_integration = self.settings.owner(&Id::new(Job::integration(group))).is_some();
-        (if is_integration { "integration" } else { "webhook" }, unit_of(group).to_owned())
+        let owner = Job::integration(group);
+        let kind = if self.settings.owner(&Id::new(owner)).is_some() {
+            "integration"
+        } else if self.settings.tenant(&Id::new(owner)).is_some() {
+            "app"
+        } else {
+            "webhook"
+        };
+        (kind, unit_of(group).to_owned())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The outbox: takes due jobs from the store, paces them, performs them, settles them.
 
+mod act;
 mod adapt;
 mod announce;
 mod breaker;
@@ -17,6 +18,7 @@ mod pace;
 mod pair;
 mod receivers;
 mod report;
+mod sweep;
 mod watch;
 mod worker;
 

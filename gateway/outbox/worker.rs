@@ -430,6 +430,9 @@ impl Outbox {
             Work::Expire { user, client } => self.expire(claim, user, client).await,
             Work::Move { from, user } => self.move_history(claim, from, user).await,
             Work::ShowMenu { integration } => self.show_menu(claim, integration).await,
+            Work::Act(act) => self.act(claim, act).await,
+            Work::Sweep { conversation, up_to } => self.sweep(claim, conversation, *up_to).await,
+            Work::Prune { conversation } => self.prune(claim, conversation).await,
         }
     }
 }

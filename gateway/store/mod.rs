@@ -262,7 +262,10 @@ pub fn slot_of(job: &NewJob) -> u8 {
         | Work::Fetch { .. }
         | Work::Expire { .. }
         | Work::Move { .. }
-        | Work::ShowMenu { .. } => slot_named(&job.lane),
+        | Work::ShowMenu { .. }
+        | Work::Act(_)
+        | Work::Sweep { .. }
+        | Work::Prune { .. } => slot_named(&job.lane),
     }
 }
 

@@ -32,6 +32,12 @@ impl Simulator {
         answer["calls"].as_array().expect("calls is a list").clone()
     }
 
+    /// What people were shown beside messages, oldest first.
+    pub(crate) async fn acts(&self) -> Vec<Value> {
+        let answer = self.api.get("/control/acts").await.expect(200);
+        answer["acts"].as_array().expect("acts is a list").clone()
+    }
+
     /// Refuses connections for so many milliseconds; returns when it does.
     pub(crate) async fn shut_for(&self, ms: u64) {
         self.api.put("/control/door", &json!({"shutMs": ms})).await.expect(200);

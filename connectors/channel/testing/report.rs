@@ -42,14 +42,14 @@ pub(super) fn event(event: &InboundEvent) -> Value {
 }
 
 fn message(message: &InboundMessage) -> Value {
-    let InboundMessage { provider_id, from, content, at, payload, media, thread } = message;
+    let InboundMessage { provider_id, from, content, at, payload, media, thread, quoted } = message;
     let media = media.as_ref().map(|source| match source {
         MediaSource::Held(name) => json!({"held": name}),
         MediaSource::Enclosed(media) => json!({"enclosed": file(media)}),
     });
     json!({
         "event": "message", "providerId": provider_id, "from": from, "content": content, "at": at,
-        "payload": payload, "media": media, "thread": thread,
+        "payload": payload, "media": media, "thread": thread, "quoted": quoted,
     })
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use heliograph_connectors::channel::Body;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,12 +16,19 @@ use crate::api::gate::Caller;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Asked, Named};
-use crate::core::{Post, Posted, Toward, Window};
-use crate::model::{Role, Tenant, Timestamp};
+use crate::core::{Instead, Post, Posted, Toward, Window};
+use crate::model::{Id, Integration, Role, Tenant, Timestamp};
 use crate::wire::v1::{self, MessageDestination};
 
 use super::UserPath;
 use super::phrases::{self, Phrases};
+
+/// One message of a user's.
+#[derive(Debug, Deserialize)]
+pub(super) struct MessagePath {
+    user: String,
+    message: String,
+}
 
 /// `POST /appusers/{user}/messages`
 pub(super) async fn create(
@@ -36,18 +44,37 @@ pub(super) async fn create(
     if is_user && asked.author.role != Role::User {
         return Err(Problem::forbidden("A user's token speaks with the role appUser"));
     }
-    let destination = asked.destination.map(|destination| match destination {
+    let mut destination = asked.destination.map(|destination| match destination {
         MessageDestination::Integration(id) => Toward::Integration(id),
         MessageDestination::Kind(kind) => Toward::Kind(kind),
     });
+    if let Body::Native { schema, .. } = &asked.body {
+        // It makes sense on its own channel alone.
+        destination = destination.or_else(|| Some(Toward::Kind(schema.clone())));
+    }
     api.intake.admission.send(&api.core, &tenant).await?;
-    let said = (asked.author.role, asked.content);
-    let Phrases { content, extra, instead } =
-        phrases::read(&api, &tenant, &user, destination.as_ref(), said).await?;
+    let toward = destination.as_ref();
+    let Phrases { content, extra, mut instead } = match asked.body {
+        Body::Content(content) => {
+            phrases::read(&api, &tenant, &user, toward, (asked.author.role, content)).await?
+        }
+        Body::Native { schema, message } => {
+            phrases::native(&api, &tenant, &user, toward, (schema, message)).await?
+        }
+    };
+    // A payload stands for the first of what is said; the others have none of their own.
+    instead.splice(
+        0..0,
+        asked.overrides.into_iter().map(|(kind, message)| {
+            let body = Body::Native { schema: kind.clone(), message };
+            Instead { place: 0, kind, body, shown: content.clone() }
+        }),
+    );
     let (payload, metadata) = (asked.payload, asked.metadata);
     let post = Post { author: asked.author, content, extra, instead, payload, metadata, destination };
     let once = marked.once(StatusCode::CREATED, shown);
-    let posted = api.core.post(&tenant, &user, post, once).await?;
+    let channels = |id: &Id<Integration>| api.channels.get(id);
+    let posted = api.core.post(&tenant, &user, post, &channels, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&posted))))
 }
 
@@ -89,6 +116,26 @@ pub(super) async fn list(
     Ok(Json(answer))
 }
 
+/// `DELETE /appusers/{user}/messages`
+pub(super) async fn delete_all(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(UserPath { user }): Named<UserPath>,
+) -> Result<Json<Value>, Problem> {
+    api.core.delete_messages(&tenant, &user).await?;
+    Ok(Json(json!({})))
+}
+
+/// `DELETE /appusers/{user}/messages/{message}`
+pub(super) async fn delete(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(MessagePath { user, message }): Named<MessagePath>,
+) -> Result<Json<Value>, Problem> {
+    api.core.delete_message(&tenant, &user, &message).await?;
+    Ok(Json(json!({})))
+}
+
 fn window(query: &PageQuery) -> Result<Window, Problem> {
     match (&query.before, &query.after) {
         (Some(_), Some(_)) => Err(Problem::bad_request("before and after exclude each other")),
@@ -119,7 +166,7 @@ fn page_url(base: &str, tenant: &Tenant, user: &str, bound: &str, at: Timestamp)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{App, Id};
+    use crate::model::App;
 
     fn asked(before: Option<&str>, after: Option<&str>) -> Option<Window> {
         let query = PageQuery { before: before.map(Into::into), after: after.map(Into::into) };

@@ -3,6 +3,7 @@
 mod apps;
 mod business_profile;
 mod channels;
+mod conversation;
 mod deployments;
 mod integrations;
 mod keys;
@@ -91,6 +92,12 @@ pub(super) fn table() -> Table {
         .get("/apps/{app}/menu", App, menus::read_of_app)
         .put("/apps/{app}/menu", App, menus::update_of_app)
         .delete("/apps/{app}/menu", App, menus::delete_of_app)
+        .get("/apps/{app}/appusers/{user}/conversation", App, conversation::show)
+        .post("/apps/{app}/appusers/{user}/conversation/activity", App, conversation::act)
+        .post("/apps/{app}/appusers/{user}/conversation/postback", App, conversation::press)
+        .post("/apps/{app}/appusers/{user}/conversation/read", App, conversation::read)
+        .delete("/apps/{app}/appusers/{user}/messages", App, messages::delete_all)
+        .delete("/apps/{app}/appusers/{user}/messages/{message}", App, messages::delete)
         .get("/apps/{app}/webhooks", App, webhooks::list)
         .post("/apps/{app}/webhooks", App, webhooks::create)
         .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)

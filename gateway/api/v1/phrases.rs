@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::api::problem::Problem;
 use crate::api::{Api, approved, route};
-use crate::core::{Instead, Toward};
+use crate::core::{Instead, Toward, bare};
 use crate::model::{Role, Tenant};
 use crate::wire::v1::{Shorthand, Spoken};
 
@@ -46,6 +46,19 @@ pub(super) async fn read(
     let mut contents = spoken.into_iter().map(|spoken| spoken.content);
     let first = contents.next().unwrap_or(content);
     Ok(Phrases { content: first, extra: contents.collect(), instead })
+}
+
+/// A whole message in a channel's own words. Elsewhere it is what it reads like.
+pub(super) async fn native(
+    api: &Api,
+    tenant: &Tenant,
+    user: &str,
+    toward: Option<&Toward>,
+    (schema, message): (String, Value),
+) -> Result<Phrases, Problem> {
+    let content = bare(&Body::Native { schema, message: message.clone() });
+    let instead = templated(api, tenant, user, toward, (0, &content, &message)).await?;
+    Ok(Phrases { content, extra: Vec::new(), instead: instead.into_iter().collect() })
 }
 
 /// A template in WhatsApp's words, when the message would go to somebody on WhatsApp.

@@ -49,6 +49,7 @@ fn choices(given: &Given<'_>) -> Result<Vec<Choice>, Invalid> {
 
 #[cfg(test)]
 mod tests {
+    use heliograph_connectors::channel::Body;
     use serde_json::{Value, json};
 
     use super::*;
@@ -56,7 +57,9 @@ mod tests {
 
     fn post(role: &str, fields: Value) -> Result<Content, Invalid> {
         let body = json!({"role": role, "type": "formResponse", "fields": fields});
-        PostMessage::parse(body.to_string().as_bytes(), Timestamp::from_millis(0)).map(|post| post.content)
+        let read = PostMessage::parse(body.to_string().as_bytes(), Timestamp::from_millis(0))?;
+        let Body::Content(content) = read.body else { panic!("content") };
+        Ok(content)
     }
 
     #[test]

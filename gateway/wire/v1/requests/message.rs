@@ -1,9 +1,9 @@
 //! A message of a conversation, and content wherever a request carries some.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heliograph_connectors::channel::{
-    Action, AspectRatio, Content, Field, FieldKind, Item, MapPlace, SelectOption,
+    Action, AspectRatio, Body, Content, Field, FieldKind, Item, MapPlace, SelectOption,
 };
 use serde_json::{Map, Value};
 
@@ -33,8 +33,10 @@ pub(super) const OPTIONS_MAX: usize = 20;
 pub struct PostMessage {
     /// Who says it; the person's id is the path's.
     pub author: Author,
-    /// What is said.
-    pub content: Content,
+    /// What is said: content, or a channel's own payload that stands for the whole message.
+    pub body: Body,
+    /// A channel's own payload in place of the content there, by the channel's type.
+    pub overrides: BTreeMap<String, Value>,
     /// What a quick reply carried, echoed.
     pub payload: Option<String>,
     /// The business's own facts.
@@ -61,28 +63,52 @@ impl PostMessage {
             "appUser" => Role::User,
             _ => Role::Business,
         };
-        if let Some(schema) = given.member("messageSchema")? {
-            return Err(schema.refuse("is taken by notifications only"));
-        }
-        let content = match role {
-            Role::User => answers::or_content(&given, now)?,
-            Role::Business => content(&given, now)?,
+        let schema = given.optional("messageSchema", |schema| schema.word(&["whatsapp"]))?;
+        let body = match (role, schema) {
+            (Role::User, None) => Body::Content(answers::or_content(&given, now)?),
+            (Role::Business, None) => Body::Content(content(&given, now)?),
+            (Role::Business, Some(schema)) => {
+                let message = given.required("message", |message| message.object().cloned())?;
+                Body::Native { schema: schema.to_owned(), message: message.into() }
+            }
+            (Role::User, Some(_)) => {
+                return Err(given.refuse_member("messageSchema", "is for messages of the appMaker"));
+            }
         };
+        let overrides = given.optional("override", overrides)?.unwrap_or_default();
         let destination = given.optional("destination", destination)?;
         if role == Role::User {
-            plain(&given, &content)?;
+            if let Body::Content(content) = &body {
+                plain(&given, content)?;
+            }
+            if !overrides.is_empty() {
+                return Err(given.refuse_member("override", "is for messages of the appMaker"));
+            }
             if destination.is_some() {
                 return Err(given.refuse_member("destination", "is for messages of the appMaker"));
             }
         }
         Ok(PostMessage {
             author: author(&given, role)?,
-            content,
+            body,
+            overrides,
             payload: given.optional("payload", |payload| payload.text_within(TEXT_MAX))?,
             metadata: given.optional("metadata", Given::facts)?.unwrap_or_default(),
             destination,
         })
     }
+}
+
+/// The payloads of the channels that are known here; those of others are for somebody else.
+fn overrides(given: &Given<'_>) -> Result<BTreeMap<String, Value>, Invalid> {
+    let mut found = BTreeMap::new();
+    for kind in ["messenger", "whatsapp"] {
+        let payload = given.optional(kind, |channel| {
+            channel.required("payload", |payload| payload.object().cloned().map(Value::from))
+        })?;
+        found.extend(payload.map(|payload| (kind.to_owned(), payload)));
+    }
+    Ok(found)
 }
 
 /// People press buttons and fill in forms; only the business sends them.
@@ -278,4 +304,46 @@ fn options(given: &Given<'_>, now: Timestamp) -> Result<Vec<SelectOption>, Inval
         })
     };
     given.list_of(1, OPTIONS_MAX)?.iter().map(option).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn post(body: Value) -> Result<PostMessage, Invalid> {
+        PostMessage::parse(body.to_string().as_bytes(), Timestamp::from_millis(0))
+    }
+
+    #[test]
+    fn a_channels_own_payloads_are_read() {
+        let exact = json!({"type": "text", "text": {"body": "Hi"}});
+        let asked = json!({
+            "role": "appMaker", "text": "Hello",
+            "override": {"whatsapp": {"payload": exact}, "line": {"payload": {"type": "flex"}}},
+        });
+        let read = post(asked).expect("a message");
+        assert_eq!(read.overrides, [("whatsapp".to_owned(), exact.clone())].into());
+        assert_eq!(read.body, Body::Content(Content::text("Hello")));
+        let whole = json!({"role": "appMaker", "messageSchema": "whatsapp", "message": exact.clone()});
+        let native = Body::Native { schema: "whatsapp".into(), message: exact };
+        assert_eq!(post(whole).expect("a message").body, native);
+    }
+
+    #[test]
+    fn a_refused_payload_is_named() {
+        for (body, path) in [
+            (json!({"role": "appMaker", "messageSchema": "line", "message": {}}), "messageSchema"),
+            (json!({"role": "appMaker", "messageSchema": "whatsapp", "message": "Hi"}), "message"),
+            (json!({"role": "appUser", "messageSchema": "whatsapp", "message": {}}), "messageSchema"),
+            (
+                json!({"role": "appMaker", "text": "x", "override": {"whatsapp": {}}}),
+                "override.whatsapp.payload",
+            ),
+            (json!({"role": "appUser", "text": "x", "override": {"whatsapp": {"payload": {}}}}), "override"),
+        ] {
+            assert_eq!(post(body).expect_err("a refusal").path, path);
+        }
+    }
 }

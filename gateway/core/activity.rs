@@ -1,0 +1,153 @@
+//! What the business does beside messages, shown to a person where their channel can: typing, reading.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use heliograph_connectors::channel::{Activity, Channel, ChannelError, Destination, Fate, Shown};
+
+use crate::model::{Act, App, Conversation, Id, Integration, Job, NewJob, Role, Tenant, User};
+use crate::store::{Batch, Cut, Retry};
+
+use super::converse::choose;
+use super::reading::newest;
+use super::records::save;
+use super::send::retry_at;
+use super::{Core, CoreError, Once, Tries};
+
+/// That somebody types is of interest for so long.
+const TYPING_LASTS: Duration = Duration::from_secs(5);
+
+/// That somebody has read stays so, but a provider is not asked to show it for longer.
+const READING_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Messages in which the person's newest is looked for.
+const NEWEST_WITHIN: usize = 100;
+
+/// How the channel of an integration is found, where it is active.
+pub type FindChannel<'a> = &'a (dyn Fn(&Id<Integration>) -> Option<Arc<dyn Channel>> + Send + Sync);
+
+impl Core {
+    /// The business does something in a user's conversation. It is shown where the person was last, if that channel
+    /// has a way to show it.
+    pub async fn show_activity(
+        &self,
+        tenant: &Tenant,
+        user: &str,
+        activity: Activity,
+        channels: FindChannel<'_>,
+        once: Once<'_, Conversation>,
+    ) -> Result<Conversation, CoreError> {
+        let mut tries = Tries::default();
+        loop {
+            let result = self.try_show_activity(tenant, user, activity, channels, &once).await;
+            if !tries.again(&result) {
+                return result;
+            }
+        }
+    }
+
+    async fn try_show_activity(
+        &self,
+        tenant: &Tenant,
+        user: &str,
+        activity: Activity,
+        channels: FindChannel<'_>,
+        once: &Once<'_, Conversation>,
+    ) -> Result<Conversation, CoreError> {
+        let now = self.clock.now();
+        let mut known = self.find_known(tenant, user).await?;
+        let mut batch = Batch::new(&tenant.app.id);
+        if activity == Activity::Read {
+            known.conversation.business_last_read = Some(newest(&known.conversation, now));
+            save(&mut batch, known.conversation_version, &known.conversation);
+        }
+        if let Some(client) = choose(&known.user.clients, None)?
+            && let Some(channel) = channels(&client.integration)
+            && channel.activity().is_some_and(|face| face.shows(activity))
+        {
+            let act = Act {
+                user: known.user.id.clone(),
+                integration: client.integration.clone(),
+                address: client.address.clone(),
+                activity,
+                until: now + lasts(activity),
+            };
+            batch.job(NewJob::act(act, now));
+        }
+        once.enter(&mut batch, now, &known.conversation);
+        if !batch.is_empty() {
+            self.store.commit(batch).await?;
+        }
+        Ok(known.conversation)
+    }
+
+    /// What is to be shown of an act; `None` when it is of no interest any more, or the person is not there.
+    pub async fn shown(
+        &self,
+        app: &Id<App>,
+        channel: &dyn Channel,
+        act: &Act,
+    ) -> Result<Option<Shown>, CoreError> {
+        if act.until < self.clock.now() {
+            return Ok(None);
+        }
+        let Some(user) = self.store.load::<User>(app, act.user.as_str()).await? else { return Ok(None) };
+        if user.value.client_at(&act.integration, &act.address).is_none() {
+            return Ok(None);
+        }
+        let destination = channel.destination(&act.address);
+        Ok(Some(Shown {
+            destination: destination.unwrap_or_else(|_| Destination::new(&*act.address)),
+            activity: act.activity,
+            newest: self.newest_through(app, &user.value.conversation, &act.integration).await?,
+        }))
+    }
+
+    /// The provider's id of the newest message that a person wrote through an integration.
+    async fn newest_through(
+        &self,
+        app: &Id<App>,
+        conversation: &Id<Conversation>,
+        integration: &Id<Integration>,
+    ) -> Result<Option<String>, CoreError> {
+        let cut = Cut::Newest { limit: NEWEST_WITHIN };
+        let mut messages = self.messages_within(app, conversation, cut).await?.into_iter().rev();
+        let newest = messages.find(|message| {
+            message.author.role == Role::User && message.source.integration.as_ref() == Some(integration)
+        });
+        Ok(newest.and_then(|message| message.source.original_id))
+    }
+
+    /// When an act that could not be shown is tried again; `None` when it is given up.
+    pub fn act_again(&self, job: &Job, act: &Act, error: &ChannelError) -> Option<Retry> {
+        let now = self.clock.now();
+        let due = match &error.fate {
+            Fate::Permanent => return None,
+            Fate::Throttled { retry_after: Some(wait), .. } => now + *wait,
+            Fate::Throttled { .. } | Fate::Transient { .. } => {
+                retry_at(&self.policy.retry, job.attempt, now)?
+            }
+        };
+        (due < act.until).then_some(Retry { due, attempt: job.attempt + 1, keeps_lane: true })
+    }
+}
+
+fn lasts(activity: Activity) -> Duration {
+    match activity {
+        Activity::Read => READING_LASTS,
+        Activity::TypingStarted | Activity::TypingStopped => TYPING_LASTS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn typing_is_over_soon_and_reading_is_not() {
+        assert!(lasts(Activity::TypingStarted) < Duration::from_secs(20), "Messenger shows it for so long");
+        assert!(lasts(Activity::Read) > lasts(Activity::TypingStopped));
+        assert_eq!(Timestamp::from_millis(0) + lasts(Activity::TypingStopped), Timestamp::from_millis(5000));
+    }
+}
