@@ -82,7 +82,7 @@ impl Core {
     }
 
     /// What is to be shown of an act; `None` when it is of no interest any more, or the person is not there.
-    pub async fn shown(
+    pub async fn to_show(
         &self,
         app: &Id<App>,
         channel: &dyn Channel,

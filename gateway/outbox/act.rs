@@ -24,7 +24,7 @@ impl Outbox {
     async fn try_act(&self, claim: Claim<'_>, act: &Act) -> Result<Settlement, CoreError> {
         let Some(channel) = self.channels.get(&act.integration) else { return Ok(Settlement::Done) };
         let Some(face) = channel.activity() else { return Ok(Settlement::Done) };
-        let Some(shown) = self.core.shown(&claim.job.app, &*channel, act).await? else {
+        let Some(shown) = self.core.to_show(&claim.job.app, &*channel, act).await? else {
             return Ok(Settlement::Done);
         };
         match face.show(&shown, self.media.providers()).await {
