@@ -152,7 +152,7 @@ async fn messages_are_kept_as_long_as_the_app_says(engine: Engine) {
     rig.gateway.terminate().await;
     rig.gateway.change(|config| config.set("apps.0.settings.conversationRetentionSeconds", 86_400));
     rig.gateway.start().await;
-    assert_eq!(texts(&rig.messages(&user).await).contains(&"soon forgotten"), false);
+    assert!(!texts(&rig.messages(&user).await).contains(&"soon forgotten"));
 }
 
 /// Somebody who wrote on this channel.
