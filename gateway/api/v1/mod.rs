@@ -28,7 +28,13 @@ pub(super) use table::Table;
 
 /// The routes of `/v1.1`, and of `/v1` what the vendor's clients still call there.
 pub(super) fn table() -> Table {
-    Table::at("/v1.1")
+    let table = apps_and_keys(Table::at("/v1.1"));
+    let table = outlets(people(table));
+    table.then_at("/v1").post("/apps/{app}/notifications", App, notifications::create)
+}
+
+fn apps_and_keys(table: Table) -> Table {
+    table
         .post("/apps", Account, apps::create)
         .get("/apps", Account, apps::list)
         .get("/apps/{app}", AccountOrApp, apps::read)
@@ -50,6 +56,10 @@ pub(super) fn table() -> Table {
         .get("/serviceaccounts/{account}/keys/{key}", Account, keys::read)
         .delete("/serviceaccounts/{account}/keys/{key}", Account, keys::delete)
         .get("/serviceaccounts/{account}/keys/{key}/jwt", Account, keys::token)
+}
+
+fn people(table: Table) -> Table {
+    table
         .post("/apps/{app}/notifications", App, notifications::create)
         .post("/apps/{app}/appusers", App, users::create)
         .post("/apps/{app}/appusers/merge", App, merge::create)
@@ -63,8 +73,18 @@ pub(super) fn table() -> Table {
         .delete("/apps/{app}/appusers/{user}/channels/{channel}", App, channels::unlink)
         .post("/apps/{app}/appusers/{user}/integrations/{integration}/ping", App, ping::create)
         .get("/apps/{app}/appusers/{user}/linkrequest", App, linkrequests::list)
+        .get("/apps/{app}/appusers/{user}/conversation", App, conversation::show)
+        .post("/apps/{app}/appusers/{user}/conversation/activity", App, conversation::act)
+        .post("/apps/{app}/appusers/{user}/conversation/postback", App, conversation::press)
+        .post("/apps/{app}/appusers/{user}/conversation/read", App, conversation::read)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
+        .delete("/apps/{app}/appusers/{user}/messages", App, messages::delete_all)
+        .delete("/apps/{app}/appusers/{user}/messages/{message}", App, messages::delete)
+}
+
+fn outlets(table: Table) -> Table {
+    table
         .get("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::list)
         .post("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::create)
         .delete(
@@ -92,12 +112,6 @@ pub(super) fn table() -> Table {
         .get("/apps/{app}/menu", App, menus::read_of_app)
         .put("/apps/{app}/menu", App, menus::update_of_app)
         .delete("/apps/{app}/menu", App, menus::delete_of_app)
-        .get("/apps/{app}/appusers/{user}/conversation", App, conversation::show)
-        .post("/apps/{app}/appusers/{user}/conversation/activity", App, conversation::act)
-        .post("/apps/{app}/appusers/{user}/conversation/postback", App, conversation::press)
-        .post("/apps/{app}/appusers/{user}/conversation/read", App, conversation::read)
-        .delete("/apps/{app}/appusers/{user}/messages", App, messages::delete_all)
-        .delete("/apps/{app}/appusers/{user}/messages/{message}", App, messages::delete)
         .get("/apps/{app}/webhooks", App, webhooks::list)
         .post("/apps/{app}/webhooks", App, webhooks::create)
         .get("/apps/{app}/webhooks/{webhook}", App, webhooks::read)
@@ -109,8 +123,6 @@ pub(super) fn table() -> Table {
         .delete("/whatsapp/deployments/{deployment}", Account, deployments::delete)
         .post("/whatsapp/deployments/{deployment}/activate", Account, deployments::verify)
         .post("/whatsapp/deployments/{deployment}/code/confirm", Account, deployments::verify)
-        .then_at("/v1")
-        .post("/apps/{app}/notifications", App, notifications::create)
 }
 
 /// The user a path names: our id, or the business's own.
