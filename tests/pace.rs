@@ -49,8 +49,9 @@ async fn the_pace_is_kept(engine: Engine) {
     let at = sent(&rig, BURST + (rate * seconds) as usize, seconds).await;
     let sustained = (at.len() - BURST) as f64 / (at[at.len() - 1] - at[BURST - 1]);
     println!("{engine:?}: {sustained:.2}/s of {rate}/s after a burst of {BURST}, {} messages", at.len());
-    let slowest = if asked().is_some() { 0.99 } else { 0.0 };
-    assert!((slowest..=1.01).contains(&(sustained / rate)), "{sustained}/s instead of {rate}/s");
+    // In a few seconds one late arrival is more than a percent: then only the windows below are held.
+    let is_kept = asked().is_none() || (0.99..=1.01).contains(&(sustained / rate));
+    assert!(is_kept, "{sustained}/s instead of {rate}/s");
     for (first, from) in at.iter().enumerate().step_by(BURST) {
         for (last, until) in at.iter().enumerate().skip(first).step_by(BURST) {
             let most = rate * (until - from + JITTER) + BURST as f64;
