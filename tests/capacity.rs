@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::harness::config::LIMITS;
 use crate::harness::flood::Flood;
 use crate::harness::load::setting;
 use crate::harness::wait::within;
@@ -37,8 +38,8 @@ const FREE: f64 = 100_000.0;
 fn stage(config: Config, sim: &str, per_second: f64) -> Config {
     config
         .set("apps.0.webhooks.0.target", format!("{sim}/inbox"))
-        .set("apps.0.integrations.0.limits.perSecond", per_second)
-        .set("apps.0.integrations.0.limits.burst", per_second.ceil() as i64)
+        .set(&format!("{LIMITS}.perSecond"), per_second)
+        .set(&format!("{LIMITS}.burst"), per_second.ceil() as i64)
         .set("server.limits.backlog", 10_000_000)
 }
 

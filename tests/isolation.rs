@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use toml::Table;
 
-use crate::harness::config::{APP, Config, WEBHOOK};
+use crate::harness::config::{APP, Config, OTHER_TWILIO, WEBHOOK, other_twilio};
 use crate::harness::hostile::{Hostile, Manner};
 use crate::harness::rig::notification;
 use crate::harness::simulator::of_app;
@@ -123,7 +123,7 @@ impl Trouble {
 
     fn configured(self, config: Config, receivers: &[Hostile]) -> Config {
         let config = match self {
-            Trouble::ThrottledIntegration => config.push("apps.0.integrations", integration(SLOWED)),
+            Trouble::ThrottledIntegration => config.push("apps.0.integrations", other_twilio()),
             _ => config,
         };
         receivers
@@ -142,10 +142,10 @@ impl Trouble {
                 }
             }
             Trouble::ThrottledIntegration => {
-                rig.sim().rule(json!({"integrationId": SLOWED, "behaviour": "throttle"})).await;
+                rig.sim().rule(json!({"integrationId": OTHER_TWILIO, "behaviour": "throttle"})).await;
                 for number in 0..IN_TROUBLE {
                     let mut body = notification(&format!("+1450555{number:04}"), "slowed");
-                    body["destination"]["integrationId"] = json!(SLOWED);
+                    body["destination"]["integrationId"] = json!(OTHER_TWILIO);
                     rig.gateway.api().post(&of_app("/notifications"), &body).await.expect(201);
                 }
             }
@@ -156,20 +156,6 @@ impl Trouble {
 /// Messages that are in trouble before anybody is timed.
 const IN_TROUBLE: usize = 100;
 const STUCK: &str = "+15145550199";
-const SLOWED: &str = "5e1f438bf99fb467810c0aca";
-
-fn integration(id: &str) -> Table {
-    let settings = r#"
-        type = "twilio"
-        accountSid = "AC00000000000000000000000000000009"
-        authToken = "fake-auth-token"
-        phoneNumber = "+15145550109"
-        limits = { perSecond = 1000, burst = 1000 }
-    "#;
-    let mut table: Table = settings.parse().expect("TOML");
-    table.insert("id".into(), id.into());
-    table
-}
 
 /// How long after the API's answer the healthy receiver heard of each acceptance, sorted, beside this.
 async fn delays(engine: Engine, count: usize, every: Duration, trouble: Trouble) -> Vec<Duration> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::config::Config;
+use crate::harness::config::{Config, LIMITS};
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
 on_both_engines! {
@@ -56,9 +56,8 @@ async fn a_receipt_that_overtakes_the_answer_keeps_the_events_in_order(engine: E
 }
 
 async fn every_piece_of_a_long_text_keeps_the_pace(engine: Engine) {
-    let limits = "apps.0.integrations.0.limits";
     let slow =
-        |config: Config| config.set(&format!("{limits}.perSecond"), 4).set(&format!("{limits}.burst"), 1);
+        |config: Config| config.set(&format!("{LIMITS}.perSecond"), 4).set(&format!("{LIMITS}.burst"), 1);
     let rig = Rig::with(engine, slow).await;
     let number = "+15145550163";
     let began = Instant::now();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::config::TWILIO;
+use crate::harness::config::{LIMITS, TWILIO};
 use crate::harness::rig::notification;
 use crate::harness::simulator::of_app;
 use crate::harness::wait::within;
@@ -95,9 +95,8 @@ async fn a_provider_that_lowers_its_limit_is_followed(engine: Engine) {
 
 /// A gateway that goes at this pace, with so many notifications queued that it may send from now on.
 async fn queued(engine: Engine, rate: f64, count: usize) -> Rig {
-    let limits = "apps.0.integrations.0.limits";
     let rig = Rig::with(engine, |config| {
-        config.set(&format!("{limits}.perSecond"), rate).set(&format!("{limits}.burst"), BURST as i64)
+        config.set(&format!("{LIMITS}.perSecond"), rate).set(&format!("{LIMITS}.burst"), BURST as i64)
     })
     .await;
     let admin = rig.gateway.admin();

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use toml::Table;
 
 use crate::harness::api::Api;
-use crate::harness::config::{APP, OTHER_APP, OTHER_KEY, OTHER_SECRET, TWILIO};
+use crate::harness::config::{
+    APP, LIMITS, OTHER_APP, OTHER_KEY, OTHER_SECRET, OTHER_TWILIO, TWILIO, other_twilio,
+};
 use crate::harness::line::called;
 use crate::harness::rig::notification;
 use crate::harness::simulator::of_app;
@@ -27,8 +28,6 @@ on_both_engines! {
     a_throttled_integration_slows_down_and_recovers,
     a_provider_that_was_down_gets_everything,
 }
-
-const LIMITS: &str = "apps.0.integrations.0.limits";
 
 fn number(place: usize) -> String {
     format!("+1514555{:04}", 1000 + place)
@@ -272,24 +271,15 @@ async fn an_app_shares_its_limit(engine: Engine) {
 }
 
 async fn an_app_that_hangs_leaves_room_for_another(engine: Engine) {
-    let other: Table = r#"
-        id = "5e1f438bf99fb467810c0aca"
-        type = "twilio"
-        accountSid = "AC00000000000000000000000000000009"
-        authToken = "fake-auth-token"
-        phoneNumber = "+15145550109"
-        limits = { perSecond = 1000, burst = 1000 }
-    "#
-    .parse()
-    .expect("TOML");
     let rig =
-        Rig::with(engine, |config| config.set("store.shards", 1).push("apps.1.integrations", other)).await;
+        Rig::with(engine, |config| config.set("store.shards", 1).push("apps.1.integrations", other_twilio()))
+            .await;
     rig.sim().rule(json!({"integrationId": TWILIO, "behaviour": "hang", "ms": 15_000})).await;
     for place in 0..260 {
         rig.notify(&number(place), "stuck").await;
     }
     let mut body = notification(&number(1), "free");
-    body["destination"]["integrationId"] = json!("5e1f438bf99fb467810c0aca");
+    body["destination"]["integrationId"] = json!(OTHER_TWILIO);
     let api = Api::basic(rig.gateway.api_address(), OTHER_KEY, OTHER_SECRET);
     api.post(&format!("/v1.1/apps/{OTHER_APP}/notifications"), &body).await.expect(201);
     let free = eventually("the other app's message", async || {

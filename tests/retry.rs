@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::harness::receiver::DELIVERED;
 use crate::harness::{Engine, Rig, on_both_engines};
 
 on_both_engines! {
@@ -13,8 +14,6 @@ on_both_engines! {
 }
 
 const NUMBER: &str = "+15145550154";
-
-const DELIVERED: [&str; 2] = ["notification:delivery:channel", "notification:delivery:user"];
 
 async fn a_throttled_notification_is_delivered_later(engine: Engine) {
     let rig = Rig::start(engine).await;

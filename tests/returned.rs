@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::config::{APP, TWILIO};
 use crate::harness::line::called;
+use crate::harness::receiver::DELIVERED;
 use crate::harness::simulator::of_app;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
@@ -15,8 +16,6 @@ on_both_engines! {
 }
 
 const NUMBER: &str = "+15145550186";
-
-const DELIVERED: [&str; 2] = ["notification:delivery:channel", "notification:delivery:user"];
 
 fn lines<'a>(trace: &'a Value, what: &str) -> Vec<&'a str> {
     let timeline = trace["timeline"].as_array().expect("a timeline");

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use toml::{Table, Value as Toml};
 
 use crate::harness::api::Api;
+use crate::harness::config::LIMITS;
 use crate::harness::line::called;
 use crate::harness::rig::notification;
 use crate::harness::wait::within;
@@ -17,8 +18,6 @@ on_both_engines! {
     a_wait_for_the_apps_limit_is_told,
     many_that_are_held_back_hide_nobody,
 }
-
-const LIMITS: &str = "apps.0.integrations.0.limits";
 
 fn number(place: usize) -> String {
     format!("+1514555{:04}", 2000 + place)

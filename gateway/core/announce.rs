@@ -79,20 +79,19 @@ pub struct Announced {
 }
 
 impl Core {
-    /// Adds to the batch one announcement per webhook that wants to know.
-    pub(super) fn announce(&self, batch: &mut Batch, tenant: &Tenant, event: &Event) {
-        for webhook in self.hearers(tenant, event) {
-            batch.job(NewJob::announce(webhook, event, order_key(&event.what)));
-        }
-    }
-
-    /// The webhooks that want to know.
-    pub(super) fn hearers<'a>(
-        &'a self,
+    /// Adds to the batch one announcement per webhook that wants to know. Those are answered.
+    pub(super) fn announce<'a>(
+        &self,
+        batch: &mut Batch,
         tenant: &'a Tenant,
-        event: &'a Event,
-    ) -> impl Iterator<Item = &'a Webhook> {
-        tenant.webhooks.iter().filter(|webhook| (self.wants)(webhook, event))
+        event: &Event,
+    ) -> Vec<&'a Id<Webhook>> {
+        let hearers = tenant.webhooks.iter().filter(|webhook| (self.wants)(webhook, event));
+        let told = hearers.map(|webhook| {
+            batch.job(NewJob::announce(webhook, event, order_key(&event.what)));
+            &webhook.id
+        });
+        told.collect()
     }
 
     /// Adds to the batch of an attempt's settlement what its delivery's timeline will show. An event that moved no

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::model::{
     Client, Delivery, DeliveryError, Id, Notified, Purpose, Slowdown, Tenant, Timestamp, User,
+    answer_in_words, wait_in_words,
 };
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
@@ -252,14 +253,14 @@ impl Core {
         match &failure.fate {
             Fate::Throttled { retry_after, scope } => {
                 let pause = retry_after.unwrap_or(scene.channel.capabilities().rate.pause);
-                delivery.requeued("throttled", &waits(pause, failure), scene.now);
+                delivery.requeued("throttled", &wait_in_words(pause, failure), scene.now);
                 self.save_delivery(scene.now, &mut read, &mut batch);
                 let due = scene.now + pause;
                 let settlement = Settlement::Again(Retry { due, attempt, keeps_lane: true });
                 Ok(Conclusion::Throttled { settlement, batch, scope: *scope, asked: *retry_after })
             }
             Fate::Transient { maybe_sent: true } => {
-                delivery.unknown(&told(failure), scene.now);
+                delivery.unknown(&answer_in_words(failure), scene.now);
                 self.save_delivery(scene.now, &mut read, &mut batch);
                 Ok(Conclusion::Settle(self.look_again(scene.now, attempt), batch))
             }
@@ -267,7 +268,7 @@ impl Core {
                 if let Some(due) = retry_at(&self.policy.retry, attempt, scene.now)
                     && due < delivery.expires
                 {
-                    delivery.requeued("retrying", &waits(due.since(scene.now), failure), scene.now);
+                    delivery.requeued("retrying", &wait_in_words(due.since(scene.now), failure), scene.now);
                     self.save_delivery(scene.now, &mut read, &mut batch);
                     let retry = Retry { due, attempt: attempt + 1, keeps_lane: true };
                     return Ok(Conclusion::Settle(Settlement::Again(retry), batch));
@@ -285,7 +286,7 @@ impl Core {
         failure: &ChannelError,
         mut batch: Batch,
     ) -> Result<Conclusion, CoreError> {
-        read.value.note(scene.now, "refused", Some(told(failure)));
+        read.value.note(scene.now, "refused", Some(answer_in_words(failure)));
         forget_refused(scene.route(), &read.value.body, failure.provider_code.as_deref(), &mut batch);
         let told: Vec<Notified> = read.value.failed(failure.clone().into(), scene.now);
         self.moved(scene, read, told, &mut batch).await?;
@@ -326,24 +327,6 @@ fn subject_of(user: &User, client: &Id<Client>) -> Option<String> {
 pub(super) fn retry_at(schedule: &[Duration], attempt: u32, now: Timestamp) -> Option<Timestamp> {
     let wait = schedule.get(attempt as usize).or(schedule.last())?;
     Some(now + *wait)
-}
-
-/// Characters of a provider's answer that the story of a delivery keeps.
-const ANSWER_MAX: usize = 160;
-
-/// A provider's answer in one short line: its own code where it has one, and its words.
-pub(super) fn told(failure: &ChannelError) -> String {
-    let words = failure.detail.split_whitespace().collect::<Vec<_>>().join(" ");
-    let words: String = words.chars().take(ANSWER_MAX).collect();
-    match &failure.provider_code {
-        Some(code) => format!("{code}: {words}"),
-        None => words,
-    }
-}
-
-/// The same, and how long that is a reason to wait.
-fn waits(pause: Duration, failure: &ChannelError) -> String {
-    format!("waits {:.1}s: {}", pause.as_secs_f64(), told(failure))
 }
 
 pub(super) fn error(code: Code, message: &str) -> DeliveryError {

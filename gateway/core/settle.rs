@@ -116,11 +116,9 @@ impl Core {
                 user: user.cloned(),
                 conversation: delivery.conversation.clone(),
             };
-            let event = Event::new(&tenant.app.id, now, what);
-            self.announce(batch, tenant, &event);
-            for webhook in self.hearers(tenant, &event) {
-                if !delivery.hearers.contains(&webhook.id) {
-                    delivery.hearers.push(webhook.id.clone());
+            for webhook in self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what)) {
+                if !delivery.hearers.contains(webhook) {
+                    delivery.hearers.push(webhook.clone());
                 }
             }
         }

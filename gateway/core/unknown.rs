@@ -6,7 +6,7 @@ use heliograph_connectors::channel::{Accepted, Attempt, ChannelError, Code, Dest
 
 use crate::model::{
     App, Delivery, Doubt, Id, Integration, Message, Moment, NewJob, OnUnknown, Purpose, State, Tenant,
-    Timestamp, Total,
+    Timestamp, Total, answer_in_words,
 };
 use crate::store::{Batch, Cut, Retry, Settlement, Versioned};
 
@@ -198,7 +198,7 @@ impl Core {
             }
             Err(failure) => {
                 delivery.asked += 1;
-                delivery.note(scene.now, "reconciled", Some(super::send::told(failure)));
+                delivery.note(scene.now, "reconciled", Some(answer_in_words(failure)));
                 let pause = match &failure.fate {
                     Fate::Throttled { retry_after: Some(pause), .. } => *pause,
                     _ => self.policy.reconcile_window,

@@ -3,6 +3,7 @@
 //! All rules about order, repetition and finality are here: a receipt told twice, late or out of order changes
 //! nothing twice and nothing backwards, and at most one final event leaves.
 
+mod answer;
 mod copies;
 mod ledger;
 mod moves;
@@ -12,6 +13,7 @@ use heliograph_connectors::channel::{Body, ChannelError, Code};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use answer::{answer_in_words, wait_in_words};
 pub use copies::Part;
 pub use ledger::{Booked, Standing, Total};
 pub use returned::Slowdown;

@@ -21,7 +21,8 @@ pub use app::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Conversation, ConversationKind, Participant};
 pub use delivery::{
-    Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Slowdown, Standing, State, Total,
+    Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Slowdown, Standing, State,
+    Total, answer_in_words, wait_in_words,
 };
 pub use deployment::Deployment;
 pub use event::{DeliverySubject, Departed, Event, EventDestination, LinkOutcome, Referral, What};

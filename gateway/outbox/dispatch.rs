@@ -14,13 +14,10 @@ use crate::store::{Batch, Retry, Settlement, StoreError};
 
 use super::breaker::Seen;
 use super::pace::{Held, Pace};
-use super::{Claim, Outbox, STORE_PAUSE};
+use super::{Claim, Outbox, STORE_PAUSE, holds};
 
 /// While a piece waits for its permit it looks so often whether the pace was changed.
 const HELD_LOOK: Duration = Duration::from_millis(500);
-
-/// A shorter wait is not looked into.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// How long a send rests whose integration is not there: it may come back with the next configuration.
 const NO_INTEGRATION_PAUSE: Duration = Duration::from_secs(60);
@@ -318,7 +315,7 @@ impl Outbox {
     /// Why a send that was due since then leaves only now, where that is long enough ago to be told.
     fn limited(&self, claim: Claim<'_>, since: Timestamp) -> Option<String> {
         let now = self.core.now();
-        let (pace, _) = self.pace(&claim.job.group).filter(|_| now.since(since) >= WORTH_TELLING)?;
+        let (pace, _) = self.pace(&claim.job.group).filter(|_| now.since(since) >= holds::LONG)?;
         pace.held_since(since, now)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::Timestamp;
 
 /// A wait shorter than this is not worth a word.
-const LONG: Duration = Duration::from_secs(1);
+pub(super) const LONG: Duration = Duration::from_secs(1);
 
 /// What is held is looked at twice a second: a longer time without a word of it, and it was not held.
 const GAP: Duration = Duration::from_secs(1);

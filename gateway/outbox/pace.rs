@@ -151,16 +151,12 @@ impl Pace {
     /// Whether anything may leave at all now.
     pub(super) fn ready(&self, app: Option<&AppPace>, now: Moment) -> Result<(), Held> {
         let mut flow = self.flow();
-        let own = flow.ready(now).map_err(|held| (flow.why(now), held));
-        let ready = own.and_then(|()| match app {
+        let ready = flow.ready(now).and_then(|()| match app {
             Some(app) => app.ready(now.ticks).map_err(|wait| (Why::App, Held::For(wait))),
             None => Ok(()),
         });
-        ready.map_err(|(why, held)| {
-            flow.waits += 1;
-            flow.holds.note(why, now.at);
-            held
-        })
+        flow.waits += u64::from(ready.is_err());
+        ready.map_err(|held| flow.noted(held, now))
     }
 
     /// Takes the right to one call to this person: a permit of the integration, one of its app, one of the person's.
@@ -172,7 +168,7 @@ impl Pace {
         now: Moment,
     ) -> Result<Pass, Held> {
         let mut flow = self.flow();
-        flow.ready(now)?;
+        flow.ready(now).map_err(|(_, held)| held)?;
         // A pass that is dropped again makes room for another. One person who can never be reached does not open the
         // breaker alone.
         let pass = self.gate.begin(number(destination), now.at).map_err(|closed| {
@@ -195,11 +191,7 @@ impl Pace {
         now: Moment,
     ) -> Result<(), Held> {
         let mut flow = self.flow();
-        if let Err(held) = flow.allowed(now) {
-            let why = flow.why(now);
-            flow.holds.note(why, now.at);
-            return Err(held);
-        }
+        flow.allowed(now).map_err(|held| flow.noted(held, now))?;
         flow.take(app, integration, destination, now)
     }
 
@@ -304,32 +296,27 @@ impl Flow {
         self.exit.change(quantity, now);
     }
 
-    /// Whether another message may leave.
-    fn ready(&mut self, now: Moment) -> Result<(), Held> {
+    /// Whether another message may leave, or why not.
+    fn ready(&mut self, now: Moment) -> Result<(), (Why, Held)> {
         if self.paused {
-            return Err(Held::For(PAUSED_LOOK));
+            return Err((Why::Paused, Held::For(PAUSED_LOOK)));
         }
         self.allowed(now)
     }
 
-    /// Why it is not ready.
-    fn why(&mut self, now: Moment) -> Why {
-        if self.paused {
-            return Why::Paused;
-        }
+    /// Whether another call may be made, be it for the rest of a message that began before an operator's pause.
+    fn allowed(&mut self, now: Moment) -> Result<(), (Why, Held)> {
         if self.parked_until > now.at {
-            return Why::Asked;
+            return Err((Why::Asked, Held::Until(self.parked_until)));
         }
-        if self.day_ready(now.at).is_err() { Why::Day } else { Why::Rate }
+        self.day_ready(now.at).map_err(|until| (Why::Day, Held::Until(until)))?;
+        self.limiter.ready(now.ticks).map_err(|wait| (Why::Rate, Held::For(wait)))
     }
 
-    /// Whether another call may be made, be it for the rest of a message that began before an operator's pause.
-    fn allowed(&mut self, now: Moment) -> Result<(), Held> {
-        if self.parked_until > now.at {
-            return Err(Held::Until(self.parked_until));
-        }
-        self.day_ready(now.at).map_err(Held::Until)?;
-        self.limiter.ready(now.ticks).map_err(Held::For)
+    /// Remembers what held it back, for the timelines of what waits.
+    fn noted(&mut self, (why, held): (Why, Held), now: Moment) -> Held {
+        self.holds.note(why, now.at);
+        held
     }
 
     fn day_ready(&mut self, now: Timestamp) -> Result<(), Timestamp> {

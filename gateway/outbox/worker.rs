@@ -70,6 +70,8 @@ struct Worker {
     known: Vec<(String, Timestamp)>,
     /// Whether the store must be looked at again to know them.
     looks: bool,
+    /// When it was looked at, by the outbox's clock.
+    looked: Duration,
 }
 
 /// What takes turns: an integration with all its priorities, or another group.
@@ -121,6 +123,7 @@ impl Outbox {
             held: HashMap::new(),
             known: Vec::new(),
             looks: true,
+            looked: Duration::ZERO,
         };
         while !stop.is_cancelled() {
             // Listen before looking, so that work arriving in between is not slept over.
@@ -146,7 +149,7 @@ impl Outbox {
             worker.looks |= loop {
                 tokio::select! {
                     () = &mut rung => break true,
-                    () = &mut rest => break pause == SWEEP,
+                    () = &mut rest => break false,
                     () = stop.cancelled() => break true,
                     Some(ended) = worker.tasks.join_next_with_id() => {
                         if worker.ended(ended).await {
@@ -190,7 +193,8 @@ impl Worker {
             self.outbox.join(&mut units, group);
         }
         let (limit, held_before) = (GROUPS_MAX + Priority::ALL.len() * self.held.len(), self.held.len());
-        if self.looks {
+        if self.looks || ticks.saturating_sub(self.looked) >= SWEEP {
+            self.looked = ticks;
             self.known = self.outbox.store.groups(self.queue, limit).await?;
         }
         let mut is_cut = self.known.len() == limit && self.known.last().is_some_and(|(_, due)| *due <= now);

@@ -11,6 +11,8 @@ pub(crate) const OTHER_SECRET: &str = "fake-other-secret";
 pub(crate) const ACCOUNT_KEY: &str = "act_000000000000000000000001";
 pub(crate) const ACCOUNT_SECRET: &str = "fake-account-secret";
 pub(crate) const TWILIO: &str = "5e1f438bf99fb467810c0ab9";
+/// Where the Twilio integration's limits stand.
+pub(crate) const LIMITS: &str = "apps.0.integrations.0.limits";
 pub(crate) const WEBHOOK: &str = "5f1e438bf99fb467810c0ac0";
 pub(crate) const WEBHOOK_SECRET: &str = "fake-webhook-secret";
 
@@ -67,6 +69,22 @@ name = "Other"
 id = "app_5963c0d619a30a2e00de36c9"
 secret = "fake-other-secret"
 "#;
+
+/// A second integration of the same type, which belongs to whichever app it is put into.
+pub(crate) const OTHER_TWILIO: &str = "5e1f438bf99fb467810c0aca";
+
+pub(crate) fn other_twilio() -> Table {
+    let table = r#"
+        type = "twilio"
+        accountSid = "AC00000000000000000000000000000009"
+        authToken = "fake-auth-token"
+        phoneNumber = "+15145550109"
+        limits = { perSecond = 1000, burst = 1000 }
+    "#;
+    let mut table: Table = table.parse().expect("TOML");
+    table.insert("id".to_owned(), OTHER_TWILIO.into());
+    table
+}
 
 /// A configuration file in the making.
 #[derive(Clone, Debug)]

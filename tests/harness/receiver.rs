@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use super::wait::eventually;
 
+/// What is told of a notification that arrives.
+pub(crate) const DELIVERED: [&str; 2] = ["notification:delivery:channel", "notification:delivery:user"];
+
 const QUIET: Duration = Duration::from_millis(700);
 
 /// One webhook as it arrived.

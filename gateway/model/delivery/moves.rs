@@ -71,8 +71,8 @@ impl Delivery {
         }
         let rank = match stage {
             Stage::Failed(error) => {
-                if let Some(told) = self.took_back(part, id.as_deref(), &error, now) {
-                    return told;
+                if self.took_back(part, id.as_deref(), &error, now) {
+                    return Vec::new();
                 }
                 // Only what the provider took can fail at the person: it took this, whoever said so first.
                 // Where acceptance is the end, the failure must be told instead of it.

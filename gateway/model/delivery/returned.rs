@@ -9,7 +9,7 @@ use std::time::Duration;
 use heliograph_connectors::channel::{ChannelError, Fate, Scope};
 use serde::{Deserialize, Serialize};
 
-use super::{Delivery, Notified, Part, State};
+use super::{Delivery, Part, State, wait_in_words};
 use crate::model::Timestamp;
 
 /// Ids kept of messages that were not sent; with more tries than these, the oldest are long forgotten by everybody.
@@ -33,7 +33,7 @@ impl Delivery {
         id.is_some_and(|id| self.returned.iter().any(|known| known == id))
     }
 
-    /// Takes a piece back that was not sent because of a limit. `None` when it fails all the same: its end was told or
+    /// Takes a piece back that was not sent because of a limit. `false` when it fails all the same: its end was told or
     /// is due, or nobody can say which call it is about.
     pub(super) fn took_back(
         &mut self,
@@ -41,34 +41,31 @@ impl Delivery {
         id: Option<&str>,
         error: &ChannelError,
         now: Timestamp,
-    ) -> Option<Vec<Notified>> {
-        let Fate::Throttled { retry_after, scope } = error.fate else { return None };
-        let id = id?;
+    ) -> bool {
+        let (Fate::Throttled { retry_after, scope }, Some(id)) = (&error.fate, id) else { return false };
         let is_over = self.told_final || self.expires <= now;
         if is_over || !(self.state.is_open() || self.state == State::Sent) {
-            return None;
+            return false;
         }
         let piece = self.parts.get(part).cloned().unwrap_or_default();
         if piece.rank > 1 {
-            return Some(Vec::new());
+            return true;
         }
         if self.returned.len() >= RETURNED_MAX {
             self.returned.remove(0);
         }
         self.returned.push(id.to_owned());
         if self.parts.get_mut(part).is_some_and(|piece| piece.has_another(id)) {
-            return Some(Vec::new());
+            return true;
         }
         let pause = retry_after.unwrap_or_default();
         let began = self.began.unwrap_or(self.created);
         // No longer than until it is too old, which is to be told then.
         let until = (now + pause).min(self.expires + Duration::from_millis(1));
-        self.slowdown = Some(Slowdown { scope, until, began });
+        self.slowdown = Some(Slowdown { scope: *scope, until, began });
         self.waits_again(part);
-        let why = error.provider_code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
-        let detail = format!("waits {:.1}s: {why}{}", pause.as_secs_f64(), error.detail);
-        self.note(now, "throttled", Some(detail));
-        Some(Vec::new())
+        self.note(now, "throttled", Some(wait_in_words(pause, error)));
+        true
     }
 
     /// A piece waits for its turn again. What a call is open for, or of unknown outcome, is settled first.

@@ -83,7 +83,7 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-/// What memory must learn once the transaction is durable.
+/// What memory must learn once the transaction is committed.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     pub(super) seen: HashSet<Mark>,

@@ -1,7 +1,7 @@
 //! The documents written last, as committed: what is hot is read without SQLite.
 //!
-//! Only the writer puts things in, and only after their transaction is durable: a document that is here is the one
-//! in the database. A read is answered from here when all of its keys are, so that it sees one moment.
+//! Only the syncer puts things in, after their transaction is durable: a document that is here is the one in the
+//! database, or for as long as a sync takes the one before. A read is answered from here when all of its keys are, so that it sees one moment.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -111,7 +111,7 @@ impl Claims {
         slot.out.get(job).filter(|_| slot.epoch == epoch.0)
     }
 
-    /// A claim was settled, durably.
+    /// A claim was settled, and that is committed.
     pub(super) fn settled(&mut self, queue: Queue, job: &Id<Job>) {
         let slot = self.slot(queue);
         if let Some(out) = slot.out.remove(job) {
@@ -120,7 +120,7 @@ impl Claims {
         }
     }
 
-    /// A group has another job at the head of a lane, durably.
+    /// A group has another job at the head of a lane, and that is committed.
     pub(super) fn touched(&mut self, slot: u8, group: String) {
         self.slots[usize::from(slot % SLOTS)].groups.insert(group, Earliest::Unknown);
     }

@@ -11,7 +11,7 @@ pub(super) type Place = (u8, String);
 /// What a transaction adds and takes.
 pub(super) type Changes = HashMap<Place, i64>;
 
-/// The numbers as they are durable.
+/// The numbers as they are committed.
 #[derive(Debug, Default)]
 pub(super) struct Counts(HashMap<Place, i64>);
 
@@ -38,7 +38,7 @@ impl Counts {
         Ok(())
     }
 
-    /// Takes over what has become durable.
+    /// Takes over what was committed.
     pub(super) fn learn(&mut self, changes: Changes) {
         for (place, change) in changes {
             let jobs = self.of(&place) + change;
