@@ -8,6 +8,8 @@ mod approved;
 mod auth;
 mod bounds;
 mod cors;
+mod cursor;
+mod deep;
 mod gate;
 mod hooks;
 mod jwt;
@@ -19,9 +21,11 @@ mod path;
 mod problem;
 mod receive;
 mod spooled;
+mod table;
 #[cfg(test)]
 mod tests;
 mod v1;
+mod v2;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -53,6 +57,7 @@ pub use once::InFlight;
 use path::Paths;
 use problem::Problem;
 pub use spooled::take_in_spooled;
+use table::Table;
 
 /// What the API works on.
 pub struct Api {
@@ -117,23 +122,26 @@ impl BodyLimits {
     }
 }
 
-/// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/hooks` and `/media`.
+/// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/v2`, `/hooks` and `/media`.
 pub fn public_router(api: Arc<Api>) -> Router {
-    let table = v1::table();
+    let table = table();
     let paths = Arc::new(Paths::of(table.entries().map(|(method, path, _)| (method, path))));
-    let v1 = table.router(&api).layer(from_fn_with_state(api.clone(), bounds::request));
-    let v1 = v1.layer(from_fn(cors::readable));
+    let customers = table.router(&api).layer(from_fn_with_state(api.clone(), bounds::request));
+    let customers = customers.layer(from_fn(cors::readable));
     let hooks = hooks::routes().layer(from_fn_with_state(api.clone(), bounds::hook));
-    let routes = finished(v1.merge(hooks).merge(media::routes()), api.clone());
-    let routes = routes.layer(from_fn_with_state(api, counted));
+    let routes = finished(customers.merge(hooks).merge(media::routes()), api.clone());
+    let routes = routes.layer(from_fn_with_state(api, counted)).layer(from_fn(problem::in_its_version));
     // Around the routes, not on them: a path must be normalised before it is matched.
     Router::new().fallback_service(routes.map_request(move |request| paths.normalised(request)))
 }
 
+fn table() -> Table {
+    v1::table().and(v2::table())
+}
+
 /// Every route of the API: its method, its path as a pattern, and whom it is for.
 pub fn routes() -> Vec<(Method, String, Access)> {
-    let table = v1::table();
-    table.entries().map(|(method, path, access)| (method.clone(), path.to_owned(), access)).collect()
+    table().entries().map(|(method, path, access)| (method.clone(), path.to_owned(), access)).collect()
 }
 
 /// What the operator calls: health and `/heliograph/v1`.
@@ -156,7 +164,9 @@ async fn counted(State(api): State<Arc<Api>>, request: Request, next: Next) -> R
 /// A method's name; a caller may invent any, and the page of what is counted must not grow with them.
 fn method_word(method: &Method) -> &str {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            method.as_str()
+        }
         _ => "other",
     }
 }

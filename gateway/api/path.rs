@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use axum::extract::Request;
 use http::{Method, Uri};
 
+/// Where the platform's Zendesk customers have the API: `https://{subdomain}.zendesk.com/sc/v2/…`.
+const BASE: &str = "/sc";
+
 /// The patterns of all routes, to see which words of a path are fixed.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
@@ -60,9 +63,13 @@ impl Paths {
         paths
     }
 
-    /// Writes the fixed words of a request's path as its route does, so that routing need not care for their case.
+    /// Writes the fixed words of a request's path as its route does, so that routing need not care for their case, and
+    /// leaves out the [`BASE`] that some clients put before it.
     pub(super) fn normalised(&self, mut request: Request) -> Request {
-        if let Some(path) = self.rewritten(request.method(), request.uri().path()) {
+        let given = request.uri().path();
+        let path = based(given).unwrap_or(given);
+        let rewritten = self.rewritten(request.method(), path);
+        if let Some(path) = rewritten.or_else(|| based(given).map(str::to_owned)) {
             let path_and_query = match request.uri().query() {
                 Some(query) => format!("{path}?{query}"),
                 None => path,
@@ -107,6 +114,12 @@ impl Paths {
             rank(one).cmp(&rank(other)).then_with(|| one.words().cmp(other.words()))
         })
     }
+}
+
+/// What follows the [`BASE`] of a path that has it.
+fn based(path: &str) -> Option<&str> {
+    let (base, rest) = path.split_at_checked(BASE.len())?;
+    (base.eq_ignore_ascii_case(BASE) && rest.starts_with('/')).then_some(rest)
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {
@@ -181,6 +194,20 @@ mod tests {
             ["/hooks/Twilio/ABC", "/", "", "/v1.1/Appusers/u/messages/", "/v1.1/AppUsers/", "/v2/Apps"]
         {
             check(Method::GET, path, path);
+        }
+    }
+
+    #[test]
+    fn a_base_before_the_version_is_left_out() {
+        for (given, path) in [
+            ("/sc/v1.1/AppUsers/u?a=b", "/v1.1/appusers/u?a=b"),
+            ("/SC/v1.1/appusers/u", "/v1.1/appusers/u"),
+            ("/sc/elsewhere", "/elsewhere"),
+            ("/sc", "/sc"),
+            ("/scv1.1/appusers/u", "/scv1.1/appusers/u"),
+        ] {
+            let request = Request::builder().uri(given).body(axum::body::Body::empty());
+            assert_eq!(paths().normalised(request.expect("is a request")).uri(), path, "{given}");
         }
     }
 

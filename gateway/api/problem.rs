@@ -1,32 +1,83 @@
 //! What callers are told when something is wrong: the one table from errors to HTTP statuses.
 
-use axum::Json;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::RETRY_AFTER;
+use axum::{Extension, Json};
+use http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use tracing::{error, warn};
 
 use crate::core::{CoreError, Thing};
 use crate::settings::SettingsError;
-use crate::wire::Invalid;
+use crate::wire::{Invalid, MISSING};
 
-/// A refusal in the shape of v1.1: `{"error":{"code","description"}}`.
+/// A refusal. Whoever makes one need not know which version was called: it is written as v1.1 has it,
+/// `{"error":{"code","description"}}`, and [`in_its_version`] writes it anew where that is not what was called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
-    description: String,
+    /// The field of the request that is wrong.
+    field: Option<String>,
+    message: String,
+}
+
+/// Around everything that customers call: refusals in v2's shape, `{"errors":[{"code","title"}]}`, for whoever called v2.
+pub(super) async fn in_its_version(request: Request, next: Next) -> Response {
+    let is_v2 = is_v2(request.uri().path());
+    let mut response = next.run(request).await;
+    if !is_v2 {
+        return response;
+    }
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let body = json!({ "errors": [{ "code": problem.code, "title": problem.title() }] });
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(CONTENT_LENGTH);
+    (head, Json(body)).into_response()
+}
+
+fn is_v2(path: &str) -> bool {
+    ["/v2", "/oauth"].iter().any(|version| {
+        path.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Problem {
-        Problem { status, code, description: description.into() }
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {
+        Problem { status, code, field: None, message: message.into() }
+    }
+
+    /// What is wrong, in v1.1's words.
+    fn description(&self) -> String {
+        match &self.field {
+            Some(field) => format!("{field}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// What is wrong, in v2's words: those of the library that the platform validates with
+    /// (`reference: Sunshine v2, errors`).
+    fn title(&self) -> String {
+        match &self.field {
+            Some(field) if self.message == MISSING => match field.rsplit_once('.') {
+                Some((parent, key)) => format!(".{parent} should have required property '{key}'"),
+                None => format!("should have required property '{field}'"),
+            },
+            Some(field) => format!(".{field}: {}", self.message),
+            None => self.message.clone(),
+        }
     }
 
     /// 400; the path names the field.
     pub(super) fn invalid(path: &str, message: &str) -> Problem {
-        Problem::bad_request(format!("{path}: {message}"))
+        Problem { field: Some(path.to_owned()), ..Problem::bad_request(message) }
+    }
+
+    /// 400; a field is not there.
+    pub(super) fn required(path: &str) -> Problem {
+        Problem::invalid(path, MISSING)
     }
 
     /// 400
@@ -122,8 +173,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({ "error": { "code": self.code, "description": self.description } });
-        let mut response = (self.status, Json(body)).into_response();
+        let body = json!({ "error": { "code": self.code, "description": self.description() } });
+        let mut response = (self.status, Extension(self.clone()), Json(body)).into_response();
         // In seconds: the store is soon back, a backlog takes a while.
         let wait = match self.status {
             StatusCode::SERVICE_UNAVAILABLE => Some("1"),
@@ -218,6 +269,40 @@ mod tests {
         check(SettingsError::Declared { what: "webhook", id: "w".into() }, 403, "forbidden");
         check(SettingsError::TooMany { owner: "an app", most: 10, what: "webhooks" }, 400, "bad_request");
         check(SettingsError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
+    }
+
+    #[tokio::test]
+    async fn each_version_is_told_in_its_own_shape() {
+        use axum::{Router, middleware::from_fn, routing::get};
+        use http_body_util::BodyExt;
+        use tower::ServiceExt;
+
+        let told = async |path: &str, problem: Problem| {
+            let router: Router = Router::new().fallback_service(get(async move || problem));
+            let request = Request::builder().uri(path).body(axum::body::Body::empty()).expect("a request");
+            let answer = router.layer(from_fn(in_its_version)).oneshot(request).await.expect("an answer");
+            let body = answer.into_body().collect().await.expect("a body").to_bytes();
+            serde_json::from_slice::<serde_json::Value>(&body).expect("JSON")
+        };
+        for (problem, description, title) in [
+            (Problem::required("name"), "name: is required", "should have required property 'name'"),
+            (
+                Problem::required("content.items[0].title"),
+                "content.items[0].title: is required",
+                ".content.items[0] should have required property 'title'",
+            ),
+            (Problem::invalid("a.b", "must be true"), "a.b: must be true", ".a.b: must be true"),
+            (Problem::bad_request("Not so: no"), "Not so: no", "Not so: no"),
+        ] {
+            let v1 = json!({ "error": { "code": "bad_request", "description": description } });
+            let v2 = json!({ "errors": [{ "code": "bad_request", "title": title }] });
+            for path in ["/v1.1/apps", "/v22", "/"] {
+                assert_eq!(told(path, problem.clone()).await, v1, "{path}");
+            }
+            for path in ["/v2/apps", "/v2", "/oauth/token"] {
+                assert_eq!(told(path, problem.clone()).await, v2, "{path}");
+            }
+        }
     }
 
     #[test]

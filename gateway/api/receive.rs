@@ -74,7 +74,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Asked<T> {
     }
 }
 
-fn asked<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+pub(super) fn asked<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     // The reader is one of forms, which write a space as a plus sign; an escaped sign stays one.
     let query = PathAndQuery::try_from(format!("/?{}", query.replace('+', "%2B")));
     let query = query.map_err(|_| Problem::bad_request("The query is malformed"))?;

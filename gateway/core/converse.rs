@@ -209,7 +209,7 @@ fn said(
         Role::User => conversation.said_by(&known.user.id, received),
     }
     Message {
-        id: Id::fresh(now),
+        id: Id::fresh(received),
         conversation: conversation.id.clone(),
         author: author.clone(),
         received,

@@ -19,14 +19,20 @@ const ALIASES_MAX: usize = 8;
 /// A user as the business describes them before they ever write.
 #[derive(Debug, Clone, Default)]
 pub struct NewUser {
-    /// The business's own id.
-    pub external_id: String,
+    /// The business's own id; somebody without one is anonymous.
+    pub external_id: Option<String>,
     /// First name.
     pub given_name: Option<String>,
     /// Last name.
     pub surname: Option<String>,
     /// Email address, for display.
     pub email: Option<String>,
+    /// Where their picture is.
+    pub avatar_url: Option<String>,
+    /// Their language.
+    pub locale: Option<String>,
+    /// Whether the business wants their data kept.
+    pub to_be_retained: bool,
     /// When they signed up; now when unset.
     pub signed_up_at: Option<Timestamp>,
     /// The business's own facts.
@@ -72,7 +78,7 @@ impl Known {
         conversation.said_by(&user.id, received);
         conversation.message_count += 1;
         Message {
-            id: Id::fresh(now),
+            id: Id::fresh(received),
             conversation: conversation.id.clone(),
             author: Author {
                 role: Role::User,
@@ -154,14 +160,19 @@ impl Core {
         let now = self.clock.now();
         let mut known = Known::stranger(now);
         let user = &mut known.user;
-        user.external_id = Some(new.external_id.clone());
+        user.external_id = new.external_id;
         user.given_name = new.given_name;
         user.surname = new.surname;
         user.email = new.email;
+        user.avatar_url = new.avatar_url;
+        user.locale = new.locale;
+        user.to_be_retained = new.to_be_retained;
         user.signed_up_at = new.signed_up_at.unwrap_or(user.signed_up_at);
         user.properties = new.properties;
         let mut batch = Batch::new(app);
-        batch.insert(&ExternalId { external_id: new.external_id, user: user.id.clone() });
+        if let Some(external_id) = user.external_id.clone() {
+            batch.insert(&ExternalId { external_id, user: user.id.clone() });
+        }
         known.save(&mut batch);
         once.enter(&mut batch, now, &known.user);
         match self.store.commit(batch).await {

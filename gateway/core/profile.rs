@@ -23,6 +23,15 @@ pub enum Change<T> {
 }
 
 impl<T> Change<T> {
+    /// What a request says: nothing, that it goes, or what it is.
+    pub fn of(said: Option<Option<T>>) -> Change<T> {
+        match said {
+            None => Change::Keep,
+            Some(None) => Change::Clear,
+            Some(Some(value)) => Change::Set(value),
+        }
+    }
+
     fn apply(self, to: &mut Option<T>) {
         match self {
             Change::Keep => {}
@@ -41,8 +50,16 @@ pub struct ProfileChange {
     pub surname: Change<String>,
     /// Email address, for display.
     pub email: Change<String>,
+    /// Where their picture is.
+    pub avatar_url: Change<String>,
+    /// Their language.
+    pub locale: Change<String>,
+    /// Whether the business wants their data kept.
+    pub to_be_retained: Option<bool>,
     /// When they signed up.
     pub signed_up_at: Option<Timestamp>,
+    /// Whether all facts go before others are set.
+    pub clears_properties: bool,
     /// Facts that are set, and with null those that are removed; the others stay.
     pub properties: Map<String, Value>,
 }
@@ -91,6 +108,12 @@ fn applied(user: &mut User, change: ProfileChange) -> Result<(), CoreError> {
     change.given_name.apply(&mut user.given_name);
     change.surname.apply(&mut user.surname);
     change.email.apply(&mut user.email);
+    change.avatar_url.apply(&mut user.avatar_url);
+    change.locale.apply(&mut user.locale);
+    user.to_be_retained = change.to_be_retained.unwrap_or(user.to_be_retained);
+    if change.clears_properties {
+        user.properties.clear();
+    }
     user.signed_up_at = change.signed_up_at.unwrap_or(user.signed_up_at);
     for (key, value) in change.properties {
         if value.is_null() {

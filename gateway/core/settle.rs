@@ -199,11 +199,12 @@ fn enter_history(
     (author, content): (Author, Content),
     batch: &mut Batch,
 ) {
+    let received = known.conversation.next_message_at(scene.now);
     let message = Message {
-        id: Id::fresh(scene.now),
+        id: Id::fresh(received),
         conversation: known.conversation.id.clone(),
         author,
-        received: known.conversation.next_message_at(scene.now),
+        received,
         content,
         source: Source::of("notification"),
         payload: None,

@@ -73,6 +73,14 @@ pub struct AppSettings {
     pub echo_postback: bool,
     /// Conversations start only by a message.
     pub ignore_auto_conversation_start: bool,
+    /// People may have several conversations, which merging keeps apart; once on, it stays on.
+    pub multi_convo_enabled: bool,
+    /// What the platform itself writes is in the person's language; on unless switched off. Kept for v2's clients.
+    pub app_localization_enabled: Option<bool>,
+    /// People may end a conversation. Kept for v2's clients.
+    pub end_session_enabled: bool,
+    /// Ended conversations stay ended. Kept for v2's clients.
+    pub disable_conversation_reopen: bool,
 }
 
 /// A credential.

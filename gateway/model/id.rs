@@ -23,10 +23,11 @@ impl<T> Id<T> {
         Id { text: text.into(), of: PhantomData }
     }
 
-    /// A new id of 24 hex digits: four bytes of time, so that ids sort roughly by age, then chance.
+    /// A new id of 24 hex digits: seconds, milliseconds, chance. So ids sort by age, and lists that are read page by
+    /// page stay as they were while more is added.
     pub fn fresh(now: Timestamp) -> Id<T> {
-        let seconds = (now.millis() / 1000) as u32;
-        Id::new(format!("{seconds:08x}{:016x}", rand::random::<u64>()))
+        let (seconds, millis) = (now.millis().div_euclid(1000) as u32, now.millis().rem_euclid(1000));
+        Id::new(format!("{seconds:08x}{millis:03x}{:013x}", rand::random::<u64>() >> 12))
     }
 
     /// A new UUID, as notifications and events have. Its version 7 begins with the time, so that what is stored
@@ -89,5 +90,22 @@ impl<T> fmt::Display for Id<T> {
 impl<T> fmt::Debug for Id<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::User;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ids_sort_by_age(one in 0_i64..4_000_000_000_000, later in 1_i64..10_000) {
+            let id = |millis| Id::<User>::fresh(Timestamp::from_millis(millis));
+            let (one, other) = (id(one), id(one + later));
+            prop_assert!(one < other, "{one} {other}");
+            prop_assert!(one.as_str().len() == 24 && one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        }
     }
 }

@@ -24,6 +24,15 @@ pub struct User {
     /// Email address, for display.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// Where their picture is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// Their language, as the business names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// Whether the business wants their data kept. Kept for v2's clients.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_be_retained: bool,
     /// When the business says they signed up; else when we first knew them.
     pub signed_up_at: Timestamp,
     /// The business's own facts (`properties` in v1.1, `metadata` in v2).
@@ -51,6 +60,9 @@ impl User {
             given_name: None,
             surname: None,
             email: None,
+            avatar_url: None,
+            locale: None,
+            to_be_retained: false,
             signed_up_at: now,
             properties: Map::new(),
             conversation: Id::fresh(now),
@@ -76,6 +88,8 @@ impl User {
         self.given_name = None;
         self.surname = None;
         self.email = None;
+        self.avatar_url = None;
+        self.locale = None;
         self.properties.clear();
         let pending = self.pending.iter_mut().map(|link| &mut link.client);
         for client in self.clients.iter_mut().chain(pending) {

@@ -5,6 +5,8 @@
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::model::Timestamp;
+
 /// Objects and lists inside each other, at most; nothing legitimate comes near it.
 const DEPTH_MAX: usize = 32;
 
@@ -13,6 +15,9 @@ const FACTS_MAX: usize = 4096;
 
 /// Characters of an address on the web.
 const URL_MAX: usize = 2048;
+
+/// What is said of a field that is not there.
+pub const MISSING: &str = "is required";
 
 /// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +137,7 @@ impl<'a> Given<'a> {
     ) -> Result<T, Invalid> {
         match self.member(key)? {
             Some(member) => read(&member),
-            None => Err(self.refuse_member(key, "is required")),
+            None => Err(self.refuse_member(key, MISSING)),
         }
     }
 
@@ -177,6 +182,12 @@ impl<'a> Given<'a> {
         let text = self.text()?;
         let known = allowed.iter().copied().find(|word| *word == text);
         known.ok_or_else(|| self.refuse(format!("must be one of {}", allowed.join(", "))))
+    }
+
+    /// A moment.
+    pub(super) fn moment(&self) -> Result<Timestamp, Invalid> {
+        let moment = Timestamp::parse_iso(self.text()?);
+        moment.ok_or_else(|| self.refuse("must be an ISO 8601 time with a zone"))
     }
 
     /// True or false.
@@ -224,5 +235,13 @@ impl<'a> Given<'a> {
             return Ok(facts);
         }
         Err(self.refuse(format!("is limited to {FACTS_MAX} bytes in size")))
+    }
+
+    /// Facts to be set, and with null those to be removed.
+    pub(super) fn changed_facts(&self) -> Result<Map<String, Value>, Invalid> {
+        let mut facts = self.facts()?;
+        let removed = self.object()?.iter().filter(|(_, value)| value.is_null());
+        facts.extend(removed.map(|(key, _)| (key.clone(), Value::Null)));
+        Ok(facts)
     }
 }

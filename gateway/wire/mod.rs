@@ -2,11 +2,12 @@
 
 mod given;
 pub mod v1;
+pub mod v2;
 mod written;
 
 use crate::model::{Event, Webhook, WebhookVersion};
 
-pub use given::Invalid;
+pub use given::{Invalid, MISSING};
 
 /// Whether a webhook wants to hear of an event. A webhook made by v2 hears nothing yet.
 pub fn subscribes(webhook: &Webhook, event: &Event) -> bool {

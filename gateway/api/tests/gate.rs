@@ -4,7 +4,7 @@ use axum::Json;
 
 use super::super::gate::passed;
 use super::super::once::Marked;
-use super::super::v1::Table;
+use super::super::table::{Shapes, Table};
 use super::*;
 
 /// Says what it finds behind the gate.
@@ -15,7 +15,7 @@ async fn probe(request: axum::extract::Request) -> Json<Value> {
 }
 
 fn table() -> Table {
-    Table::at("/v1.1")
+    Table::at("/v1.1", Shapes::Both)
         .post("/apps", Access::Account, probe)
         .get("/apps/{app}", Access::AccountOrApp, probe)
         .post("/apps/{app}/keys", Access::Account, probe)

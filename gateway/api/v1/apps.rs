@@ -34,7 +34,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let now = api.core.now();
     let asked = AppFields::parse(&body, now)?;
-    let name = asked.name.clone().ok_or_else(|| Problem::invalid("name", "is required"))?;
+    let name = asked.name.clone().ok_or_else(|| Problem::required("name"))?;
     let mut app = App::new(Id::fresh(now), name);
     asked.apply(&mut app);
     if let Authority::ServiceAccount(maker) = principal.authority {

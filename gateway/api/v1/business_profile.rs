@@ -99,7 +99,7 @@ async fn source(request: Request) -> Result<Bytes, Problem> {
             return field.bytes().await.map_err(malformed);
         }
     }
-    Err(Problem::invalid("source", "is required"))
+    Err(Problem::required("source"))
 }
 
 /// A photo is what its content is, whatever its form says.

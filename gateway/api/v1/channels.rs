@@ -67,7 +67,7 @@ pub(super) async fn link(
     let address = match asked.fields.get(key) {
         Some(Value::String(address)) => address.clone(),
         Some(_) => return Err(Problem::invalid(key, "must be a string")),
-        None => return Err(Problem::invalid(key, "is required")),
+        None => return Err(Problem::required(key)),
     };
     let link = Link { address, criteria: asked.fields, confirmation: asked.confirmation };
     api.intake.admission.send(&api.core, &tenant).await?;

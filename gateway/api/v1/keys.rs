@@ -63,7 +63,7 @@ pub(super) async fn create(
     ApiBody(body): ApiBody,
 ) -> Result<Json<Value>, Problem> {
     let now = api.core.now();
-    let name = NameField::parse(&body, now)?.name.ok_or_else(|| Problem::invalid("name", "is required"))?;
+    let name = NameField::parse(&body, now)?.name.ok_or_else(|| Problem::required("name"))?;
     let once = marked.once(StatusCode::OK, shown);
     let key = api.settings.create_key(&owner, name, &|batch, key| once.enter(batch, now, key)).await?;
     Ok(Json(shown(&key)))

@@ -31,7 +31,7 @@ pub(super) async fn list(
     Named(UserPath { user }): Named<UserPath>,
     Asked(query): Asked<LinkRequestQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let missing = || Problem::invalid("integrationIds", "is required");
+    let missing = || Problem::required("integrationIds");
     let named = query.integrations.ok_or_else(missing)?;
     let named: Vec<Id<Integration>> = commas(&named).map(Id::new).collect();
     if named.is_empty() {

@@ -16,7 +16,6 @@ mod notifications;
 mod phrases;
 mod ping;
 mod service_accounts;
-mod table;
 mod templates;
 mod users;
 mod webhooks;
@@ -24,11 +23,11 @@ mod webhooks;
 use serde::Deserialize;
 
 use super::gate::Access::{Account, AccountOrApp, App, AppOrUser};
-pub(super) use table::Table;
+use super::table::{Shapes, Table};
 
 /// The routes of `/v1.1`, and of `/v1` what the vendor's clients still call there.
 pub(super) fn table() -> Table {
-    let table = apps_and_keys(Table::at("/v1.1"));
+    let table = apps_and_keys(Table::at("/v1.1", Shapes::Both));
     let table = outlets(people(table));
     table.then_at("/v1").post("/apps/{app}/notifications", App, notifications::create)
 }

@@ -30,7 +30,7 @@ pub(super) async fn create(
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let now = api.core.now();
-    let name = NameField::parse(&body, now)?.name.ok_or_else(|| Problem::invalid("name", "is required"))?;
+    let name = NameField::parse(&body, now)?.name.ok_or_else(|| Problem::required("name"))?;
     let once = marked.once(StatusCode::CREATED, shown);
     let also = |batch: &mut _, made: &_| once.enter(batch, now, made);
     let made = api.settings.create_service_account(name, &also).await?;

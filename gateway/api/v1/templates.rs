@@ -32,8 +32,8 @@ pub(super) async fn create(
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let TemplateFields { name, message } = TemplateFields::parse(&body, api.core.now())?;
-    let name = name.ok_or_else(|| Problem::invalid("name", "is required"))?;
-    let message = message.ok_or_else(|| Problem::invalid("message", "is required"))?;
+    let name = name.ok_or_else(|| Problem::required("name"))?;
+    let message = message.ok_or_else(|| Problem::required("message"))?;
     let once = marked.once(StatusCode::CREATED, view);
     let template = api.core.create_template(&tenant.app.id, name, message, once).await?;
     Ok((StatusCode::CREATED, Json(view(&template))))

@@ -27,12 +27,13 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::PreCreate::parse(&body, api.core.now())?;
     let new = NewUser {
-        external_id: asked.user_id,
+        external_id: Some(asked.user_id),
         given_name: asked.given_name,
         surname: asked.surname,
         email: asked.email,
         signed_up_at: asked.signed_up_at,
         properties: asked.properties,
+        ..NewUser::default()
     };
     let once = marked.once(StatusCode::CREATED, shown);
     let user = api.core.create_user(&tenant, new, once).await?;
@@ -62,22 +63,15 @@ pub(super) async fn update(
 ) -> Result<Json<Value>, Problem> {
     let asked = v1::ProfileFields::parse(&body)?;
     let change = ProfileChange {
-        given_name: changed(asked.given_name),
-        surname: changed(asked.surname),
-        email: changed(asked.email),
+        given_name: Change::of(asked.given_name),
+        surname: Change::of(asked.surname),
+        email: Change::of(asked.email),
         signed_up_at: asked.signed_up_at,
         properties: asked.properties,
+        ..ProfileChange::default()
     };
     let user = api.core.change_profile(&tenant, &user, &change).await?;
     Ok(Json(shown(&user)))
-}
-
-fn changed(said: Option<Option<String>>) -> Change<String> {
-    match said {
-        None => Change::Keep,
-        Some(None) => Change::Clear,
-        Some(Some(text)) => Change::Set(text),
-    }
 }
 
 /// `DELETE /appusers/{user}/profile`

@@ -32,7 +32,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let change = change(WebhookFields::parse(&body, api.core.now())?);
     if change.target.is_none() {
-        return Err(Problem::invalid("target", "is required"));
+        return Err(Problem::required("target"));
     }
     let (once, now) = (marked.once(StatusCode::CREATED, view), api.core.now());
     let app = &tenant.app.id;

@@ -2,24 +2,27 @@
 
 use serde_json::Value;
 
-use crate::model::{App, Key, ServiceAccount};
+use crate::model::{App, AppSettings, Key, ServiceAccount};
 use crate::wire::written::Written;
 
 /// An app. Without its `appToken`, which only the platform's first clients used.
 pub fn app(app: &App) -> Value {
-    let settings = &app.settings;
-    let shown = Written::new()
+    Written::new()
+        .with("_id", &app.id)
+        .with("name", &app.name)
+        .with("settings", settings(&app.settings))
+        .with("metadata", &app.metadata)
+        .into()
+}
+
+/// An app's switches.
+pub(in crate::wire) fn settings(settings: &AppSettings) -> Written {
+    Written::new()
         .with("maskCreditCardNumbers", settings.mask_credit_card_numbers.unwrap_or(true))
         .with("useAnimalNames", settings.use_animal_names)
         .maybe("conversationRetentionSeconds", settings.conversation_retention_seconds)
         .with("echoPostback", settings.echo_postback)
-        .with("ignoreAutoConversationStart", settings.ignore_auto_conversation_start);
-    Written::new()
-        .with("_id", &app.id)
-        .with("name", &app.name)
-        .with("settings", shown)
-        .with("metadata", &app.metadata)
-        .into()
+        .with("ignoreAutoConversationStart", settings.ignore_auto_conversation_start)
 }
 
 /// A key, its secret included: it is shown whenever the key is.

@@ -11,6 +11,7 @@ mod shorthand;
 mod template;
 mod views;
 
+pub(super) use account::settings;
 pub use account::{app, key, service_account};
 pub use deployment::{as_deployment, deployment};
 pub use events::TRIGGERS;
@@ -22,6 +23,7 @@ pub use requests::{
     NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback, PreCreate,
     ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
+pub(super) use requests::{SettingsFields, app_metadata};
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};

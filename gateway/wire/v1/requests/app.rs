@@ -20,8 +20,9 @@ pub struct AppFields {
     metadata: Option<Map<String, Value>>,
 }
 
+/// Switches that are given; the others keep their value.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct SettingsFields {
+pub(in crate::wire) struct SettingsFields {
     mask_credit_card_numbers: Option<bool>,
     use_animal_names: Option<bool>,
     echo_postback: Option<bool>,
@@ -51,7 +52,7 @@ impl AppFields {
 }
 
 impl SettingsFields {
-    fn read(given: &Given<'_>) -> Result<SettingsFields, Invalid> {
+    pub(in crate::wire) fn read(given: &Given<'_>) -> Result<SettingsFields, Invalid> {
         let flag = |key| given.optional(key, Given::flag);
         Ok(SettingsFields {
             mask_credit_card_numbers: flag("maskCreditCardNumbers")?,
@@ -62,7 +63,7 @@ impl SettingsFields {
         })
     }
 
-    fn apply(self, settings: &mut AppSettings) {
+    pub(in crate::wire) fn apply(self, settings: &mut AppSettings) {
         let set = |switch: &mut bool, asked: Option<bool>| *switch = asked.unwrap_or(*switch);
         set(&mut settings.use_animal_names, self.use_animal_names);
         set(&mut settings.echo_postback, self.echo_postback);
@@ -88,7 +89,8 @@ fn retention(given: &Given<'_>, key: &str) -> Result<Option<Option<u64>>, Invali
     })
 }
 
-fn metadata(given: &Given<'_>) -> Result<Map<String, Value>, Invalid> {
+/// What an app's makers note about it.
+pub(in crate::wire) fn metadata(given: &Given<'_>) -> Result<Map<String, Value>, Invalid> {
     given.object()?;
     given.facts().map_err(|refused| {
         // An object is refused for one of its members, or as a whole for its size.

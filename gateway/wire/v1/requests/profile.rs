@@ -6,7 +6,7 @@ use crate::model::Timestamp;
 use crate::wire::Invalid;
 use crate::wire::given::{Given, document};
 
-use super::user::{NAME_MAX, moment};
+use super::user::NAME_MAX;
 
 /// `PUT …/appusers/{id}`. Of each name: not said, cleared, or set.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,17 +37,10 @@ impl ProfileFields {
             given_name: name("givenName")?,
             surname: name("surname")?,
             email: name("email")?,
-            signed_up_at: given.optional("signedUpAt", moment)?,
-            properties: given.optional("properties", properties)?.unwrap_or_default(),
+            signed_up_at: given.optional("signedUpAt", Given::moment)?,
+            properties: given.optional("properties", Given::changed_facts)?.unwrap_or_default(),
         })
     }
-}
-
-fn properties(given: &Given<'_>) -> Result<Map<String, Value>, Invalid> {
-    let mut properties = given.facts()?;
-    let removed = given.object()?.iter().filter(|(_, value)| value.is_null());
-    properties.extend(removed.map(|(key, _)| (key.clone(), Value::Null)));
-    Ok(properties)
 }
 
 #[cfg(test)]

@@ -43,12 +43,8 @@ impl PreCreate {
             given_name: name("givenName")?,
             surname: name("surname")?,
             email: name("email")?,
-            signed_up_at: given.optional("signedUpAt", moment)?,
+            signed_up_at: given.optional("signedUpAt", Given::moment)?,
             properties: given.optional("properties", Given::facts)?.unwrap_or_default(),
         })
     }
-}
-
-pub(super) fn moment(given: &Given<'_>) -> Result<Timestamp, Invalid> {
-    Timestamp::parse_iso(given.text()?).ok_or_else(|| given.refuse("must be an ISO 8601 time with a zone"))
 }

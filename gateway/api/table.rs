@@ -9,16 +9,26 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
 use http::Method;
 
-use crate::api::gate::{self, Access, Gate};
-use crate::api::{Api, cors, once};
+use super::gate::{self, Access, Gate};
+use super::{Api, cors, once};
 
 /// What the patterns of an app's routes begin with.
 const OF_APP: &str = "/apps/{app}";
 
 /// Routes, in the order they were written.
-pub(in crate::api) struct Table {
+pub(super) struct Table {
     version: &'static str,
+    shapes: Shapes,
     rows: Vec<Row>,
+}
+
+/// How what lies inside an app may be addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shapes {
+    /// With the app in the path, or without it by a key of that app.
+    Both,
+    /// With the app in the path alone.
+    Long,
 }
 
 /// One method at one path.
@@ -32,8 +42,8 @@ struct Row {
 
 impl Table {
     /// An empty table; what is added stands under this prefix.
-    pub(in crate::api) fn at(version: &'static str) -> Table {
-        Table { version, rows: Vec::new() }
+    pub(super) fn at(version: &'static str, shapes: Shapes) -> Table {
+        Table { version, shapes, rows: Vec::new() }
     }
 
     /// What is added from here on stands under this prefix.
@@ -41,8 +51,14 @@ impl Table {
         Table { version, ..self }
     }
 
+    /// The routes of both.
+    pub(super) fn and(mut self, other: Table) -> Table {
+        self.rows.extend(other.rows);
+        self
+    }
+
     /// `GET`
-    pub(in crate::api) fn get<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    pub(super) fn get<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
     where
         H: Handler<T, Arc<Api>>,
         T: 'static,
@@ -51,7 +67,7 @@ impl Table {
     }
 
     /// `POST`, which takes an `Idempotency-Key`
-    pub(in crate::api) fn post<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    pub(super) fn post<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
     where
         H: Handler<T, Arc<Api>>,
         T: 'static,
@@ -60,7 +76,7 @@ impl Table {
     }
 
     /// `PUT`
-    pub(in crate::api) fn put<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    pub(super) fn put<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
     where
         H: Handler<T, Arc<Api>>,
         T: 'static,
@@ -68,8 +84,17 @@ impl Table {
         self.with(Method::PUT, pattern, access, routing::put(handler))
     }
 
+    /// `PATCH`
+    pub(super) fn patch<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    where
+        H: Handler<T, Arc<Api>>,
+        T: 'static,
+    {
+        self.with(Method::PATCH, pattern, access, routing::patch(handler))
+    }
+
     /// `DELETE`
-    pub(in crate::api) fn delete<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
+    pub(super) fn delete<H, T>(self, pattern: &str, access: Access, handler: H) -> Table
     where
         H: Handler<T, Arc<Api>>,
         T: 'static,
@@ -77,10 +102,9 @@ impl Table {
         self.with(Method::DELETE, pattern, access, routing::delete(handler))
     }
 
-    /// What lies inside an app has two shapes: with the app in the path, and with the key's own app.
     fn with(mut self, method: Method, pattern: &str, access: Access, route: MethodRouter<Arc<Api>>) -> Table {
         let inside = pattern.strip_prefix(OF_APP);
-        let short = inside.filter(|rest| rest.starts_with('/'));
+        let short = inside.filter(|rest| rest.starts_with('/') && self.shapes == Shapes::Both);
         for pattern in std::iter::once(pattern).chain(short) {
             self.rows.push(Row {
                 method: method.clone(),
@@ -103,12 +127,12 @@ impl Table {
     }
 
     /// Method, pattern and access of every route, in both shapes where there are two.
-    pub(in crate::api) fn entries(&self) -> impl Iterator<Item = (&Method, &str, Access)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&Method, &str, Access)> {
         self.rows.iter().map(|row| (&row.method, row.path.as_str(), row.access))
     }
 
     /// The routes, each behind its gate. Of those for a person's token a browser may ask first.
-    pub(in crate::api) fn router(self, api: &Arc<Api>) -> Router<Arc<Api>> {
+    pub(super) fn router(self, api: &Arc<Api>) -> Router<Arc<Api>> {
         let mut router = Router::new();
         for (path, methods) in self.for_pages() {
             router = router.route(&path, cors::asked(&methods));
