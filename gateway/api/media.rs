@@ -76,7 +76,8 @@ fn is_shown(media_type: &str) -> bool {
 
 /// The file is not here yet: whoever asks first brings it.
 async fn fetch(api: &Api, app: &Id<App>, file: &MediaFile) -> Result<MediaFile, Problem> {
-    let channel = api.channels.get(&file.integration).ok_or_else(Problem::not_found)?;
+    let integration = file.integration.as_ref().ok_or_else(Problem::not_found)?;
+    let channel = api.channels.get(integration).ok_or_else(Problem::not_found)?;
     match api.media.fetch(&api.core, app, file, &*channel).await {
         Ok(file) => Ok(file),
         Err(error) if error.fate == Fate::Permanent => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use heliograph_connectors::channel::{Content, InboundMessage, MediaSource};
 
-use crate::model::{App, Id, Job, MediaFile, NewJob};
-use crate::store::{Batch, Expect, Record, Retry};
+use crate::model::{App, Id, Job, MediaFile, NewJob, User};
+use crate::store::{Batch, Cut, Expect, Record, Retry};
 
 use super::send::retry_at;
 use super::settle::Scene;
@@ -20,6 +20,11 @@ impl Record for MediaFile {
     fn record_id(&self) -> String {
         self.id.to_string()
     }
+}
+
+/// The list of a person's files, ordered by when we heard of them.
+fn files_of(user: &Id<User>) -> String {
+    format!("media:{user}")
 }
 
 /// How many bytes a file has, when it came along.
@@ -50,12 +55,46 @@ impl Core {
         (due < file.created + FETCH_FOR).then_some(Retry { due, attempt: job.attempt + 1, keeps_lane: true })
     }
 
+    /// Files of a person, the oldest first, at most so many. Entries whose files are gone are cleared away.
+    pub async fn media_of(
+        &self,
+        app: &Id<App>,
+        user: &Id<User>,
+        limit: usize,
+    ) -> Result<Vec<MediaFile>, CoreError> {
+        let list = files_of(user);
+        loop {
+            let page = self.store.page(app, &list, Cut::After { rank: i64::MIN, limit }).await?;
+            let ids: Vec<String> = page.into_iter().map(|entry| entry.member).collect();
+            let found = self.store.load_all::<MediaFile>(app, &ids).await?;
+            let mut batch = Batch::new(app);
+            let missing = ids.iter().zip(&found).filter(|(_, found)| found.is_none());
+            missing.for_each(|(id, _)| batch.remove(&*list, id));
+            let files: Vec<MediaFile> = found.into_iter().flatten().map(|read| read.value).collect();
+            if !files.is_empty() || batch.is_empty() {
+                return Ok(files);
+            }
+            self.store.commit(batch).await?;
+        }
+    }
+
+    /// Forgets a file. Its bytes are whoever calls to take away.
+    pub async fn forget_media(&self, app: &Id<App>, file: &MediaFile) -> Result<(), CoreError> {
+        let mut batch = Batch::new(app);
+        batch.delete(MediaFile::KIND, file.record_id());
+        if let Some(user) = &file.user {
+            batch.remove(files_of(user), file.id.as_str());
+        }
+        Ok(self.store.commit(batch).await?)
+    }
+
     /// What a person said, with their file under an address of ours: it can be used at once, and the file is
     /// right behind.
     pub(super) fn with_own_address(
         &self,
         scene: Scene<'_>,
         said: &InboundMessage,
+        user: &Id<User>,
         batch: &mut Batch,
     ) -> Content {
         let mut content = said.content.clone();
@@ -70,24 +109,24 @@ impl Core {
             MediaSource::Held(name) => (
                 Some(name.as_str()),
                 MediaFile {
-                    id: Id::random(),
-                    integration: integration.clone(),
                     held: Some(name.clone()),
                     media_type: media_type.clone(),
-                    created: scene.now,
+                    ..MediaFile::new(Id::random(), scene.now)
                 },
             ),
             MediaSource::Enclosed(media) => (
                 media.name.as_deref(),
                 MediaFile {
-                    id: MediaFile::enclosed_id(integration, &said.provider_id, &media.bytes),
-                    integration: integration.clone(),
-                    held: None,
                     media_type: media.media_type.clone().or(media_type.clone()),
-                    created: scene.now,
+                    ..MediaFile::new(
+                        MediaFile::enclosed_id(integration, &said.provider_id, &media.bytes),
+                        scene.now,
+                    )
                 },
             ),
         };
+        file.integration = Some(integration.clone());
+        file.user = Some(user.clone());
         file.media_type = file.media_type.filter(|kind| kind.len() <= 255);
         media_type.clone_from(&file.media_type);
         *media_url = format!(
@@ -98,8 +137,9 @@ impl Core {
             file.shown_name(called)
         );
         batch.put(MediaFile::KIND, file.record_id(), &file, Expect::Anything, None);
+        batch.append(files_of(user), scene.now.millis(), file.id.as_str());
         if file.held.is_some() {
-            batch.job(NewJob::fetch(&file));
+            batch.job(NewJob::fetch(integration, &file));
         }
         content
     }

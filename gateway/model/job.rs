@@ -160,11 +160,11 @@ impl NewJob {
         NewJob { lane, ..now }
     }
 
-    /// A file to be fetched; none waits for another.
-    pub fn fetch(file: &MediaFile) -> NewJob {
+    /// A file to be fetched from the provider of an integration; none waits for another.
+    pub fn fetch(integration: &Id<Integration>, file: &MediaFile) -> NewJob {
         NewJob {
             id: Id::fresh(file.created),
-            group: format!("{}>files", file.integration),
+            group: format!("{integration}>files"),
             lane: file.id.to_string(),
             due: file.created,
             work: Work::Fetch { media: file.id.clone() },

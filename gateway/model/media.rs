@@ -1,18 +1,19 @@
-//! Files that came with messages.
+//! Files: those that people sent, and those that were uploaded.
 
 use heliograph_connectors::channel::signature::sha256;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Integration, Timestamp};
+use super::{Id, Integration, Timestamp, User};
 
-/// A file that a person sent, as far as it is known before it is here.
+/// A file, as far as it is known before it is here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MediaFile {
     /// 32 hex digits that nobody can guess: who knows them may see the file.
     pub id: Id<MediaFile>,
-    /// The integration it came through.
-    pub integration: Id<Integration>,
+    /// The integration it came through; `None` when it was uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration: Option<Id<Integration>>,
     /// The provider's name for it; `None` when it came with the hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
@@ -21,9 +22,37 @@ pub struct MediaFile {
     pub media_type: Option<String>,
     /// When we heard of it.
     pub created: Timestamp,
+    /// Whose it is: it goes when they go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Id<User>>,
+    /// The SHA-256 of its bytes in hexadecimal, once they are here: files of the same bytes share them. What came
+    /// before files were known by their bytes has none, and lies under its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// How many bytes it has, once they are here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Whether its address alone does not show it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
 impl MediaFile {
+    /// A file of nobody's, of which nothing is known yet.
+    pub fn new(id: Id<MediaFile>, created: Timestamp) -> MediaFile {
+        MediaFile {
+            id,
+            integration: None,
+            held: None,
+            media_type: None,
+            created,
+            user: None,
+            digest: None,
+            size: None,
+            private: false,
+        }
+    }
+
     /// The id of a file that came with a hook: the same when the provider tells it again, and not to be guessed
     /// by anyone who does not have the file.
     pub fn enclosed_id(integration: &Id<Integration>, message: &str, bytes: &[u8]) -> Id<MediaFile> {
@@ -61,15 +90,21 @@ mod tests {
     #[test]
     fn names_end_as_types_do() {
         let named = |kind: &str| {
-            let media_type = Some(kind.to_owned());
-            let (id, integration) = (Id::new("f"), Id::new("i"));
-            MediaFile { id, integration, held: None, media_type, created: Timestamp::from_millis(0) }
-                .shown_name(None)
+            let file = MediaFile::new(Id::new("f"), Timestamp::from_millis(0));
+            MediaFile { media_type: Some(kind.to_owned()), ..file }.shown_name(None)
         };
         assert_eq!(named("image/jpeg"), "file.jpeg");
         assert_eq!(named("audio/ogg; codecs=opus"), "file.ogg");
         assert_eq!(named("application/vnd.openxmlformats"), "file.vnd");
         assert_eq!(named("x"), "file");
+    }
+
+    #[test]
+    fn what_was_kept_before_files_had_owners_is_read() {
+        let old = r#"{"id":"f","integration":"i","held":"x","mediaType":"image/png","created":7}"#;
+        let file: MediaFile = serde_json::from_str(old).expect("a file");
+        assert_eq!((file.integration, file.held.as_deref()), (Some(Id::new("i")), Some("x")));
+        assert_eq!((file.user, file.digest, file.size, file.private), (None, None, None, false));
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Outbox {
             return Ok(Settlement::Done);
         }
         let again = || self.core.fetch_again(claim.job, &file).map_or(Settlement::Done, Settlement::Again);
-        let Some(channel) = self.channels.get(&file.integration) else { return Ok(again()) };
+        let channel = file.integration.as_ref().and_then(|integration| self.channels.get(integration));
+        let Some(channel) = channel else { return Ok(again()) };
         match self.media.fetch(&self.core, app, &file, &*channel).await {
             Ok(_) => Ok(Settlement::Done),
             Err(error) if error.fate == Fate::Permanent => {

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use heliograph_connectors::channel::{Channel, ChannelError, Code, Egress, Fate};
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
+use tracing::warn;
 
-use crate::core::Core;
+use crate::core::{Core, CoreError};
 use crate::model::{App, Id, MediaFile};
 
 /// The directory, and the door to the providers.
@@ -84,6 +85,20 @@ impl Media {
         }
         self.keep(&file.id, &media.bytes).await.map_err(|error| not_kept(&error))?;
         Ok(known)
+    }
+
+    /// Takes a file away, for good: what is known of it, and its bytes when no other file has the same. Doing it again
+    /// changes nothing.
+    pub async fn discard(&self, core: &Core, app: &Id<App>, file: &MediaFile) -> Result<(), CoreError> {
+        core.forget_media(app, file).await?;
+        let Some(path) = self.path(&file.id) else { return Ok(()) };
+        match fs::remove_file(path).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                warn!(media = %file.id, %error, "a file could not be removed");
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The door to the providers.
