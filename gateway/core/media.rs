@@ -5,7 +5,7 @@ use std::time::Duration;
 use heliograph_connectors::channel::{Content, InboundMessage, MediaSource};
 
 use crate::model::{App, Id, Job, MediaFile, NewJob, User};
-use crate::store::{Batch, Cut, Expect, Record, Retry};
+use crate::store::{Batch, Cut, Expect, Record, Retry, StoreError};
 
 use super::send::retry_at;
 use super::settle::Scene;
@@ -43,9 +43,15 @@ impl Core {
 
     /// Remembers what was learnt about a file.
     pub async fn media_is(&self, app: &Id<App>, file: &MediaFile) -> Result<(), CoreError> {
+        // One that was taken away meanwhile stays away.
+        let Some(read) = self.store.load::<MediaFile>(app, file.id.as_str()).await? else { return Ok(()) };
         let mut batch = Batch::new(app);
-        batch.put(MediaFile::KIND, file.record_id(), file, Expect::Anything, None);
-        Ok(self.store.commit(batch).await?)
+        batch.put(MediaFile::KIND, file.record_id(), file, Expect::Version(read.version), None);
+        match self.store.commit(batch).await {
+            // Somebody else learnt the same, or took it away.
+            Err(StoreError::Conflict(_)) => Ok(()),
+            written => Ok(written?),
+        }
     }
 
     /// When a file that could not be had is to be asked for again; `None` when it is given up.

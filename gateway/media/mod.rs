@@ -84,6 +84,11 @@ impl Media {
             core.media_is(app, &known).await.map_err(|error| not_kept(&error))?;
         }
         self.keep(&file.id, &media.bytes).await.map_err(|error| not_kept(&error))?;
+        // Whose it is may have been erased meanwhile: what came too late goes again.
+        if core.media(app, &file.id).await.map_err(|error| not_kept(&error))?.is_none() {
+            self.discard(core, app, file).await.map_err(|error| not_kept(&error))?;
+            return Err(gone());
+        }
         Ok(known)
     }
 
