@@ -293,7 +293,10 @@ pub fn slot_of(job: &NewJob) -> u8 {
         | Work::ShowMenu { .. }
         | Work::Act(_)
         | Work::Sweep { .. }
-        | Work::Prune { .. } => slot_named(&job.lane),
+        | Work::Prune { .. }
+        | Work::Erase { .. }
+        | Work::Blank { .. }
+        | Work::EraseApp => slot_named(&job.lane),
     }
 }
 
