@@ -167,6 +167,7 @@ async fn an_erased_person_leaves_no_trace(engine: Engine) {
     for trace in &traces {
         assert!(scene.holds(trace), "{trace} is known");
     }
+    assert!(scene.holds(&encoded(whatsapp.person)[0]), "a provider's id holds the number");
     rig.receiver.quiet().await;
     let before = rig.receiver.events().len();
 
