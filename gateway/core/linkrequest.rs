@@ -9,7 +9,7 @@ use crate::model::{ClientStatus, Confirmation, Id, Integration, LinkOutcome, Pen
 use crate::store::{Batch, Expect, Record};
 
 use super::identify::client_of;
-use super::records::{SEEN, save};
+use super::records::save;
 use super::settle::Scene;
 use super::{Core, CoreError};
 
@@ -106,7 +106,7 @@ impl Core {
         batch.update(&asked);
         batch.delete(LinkRequest::KIND, code);
         if let Some(mark) = mark {
-            batch.put(SEEN, mark, &true, Expect::Absent, Some(scene.now + self.policy.keep_dedupe));
+            self.mark_seen(&mut batch, mark, Expect::Absent);
         }
         self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, &mut batch);
         self.attach(scene, &mut read.value, &link, &mut batch).await?;
