@@ -158,7 +158,9 @@ fn is_there(target: &str, name: &str) -> bool {
             };
             source("tests/stores.rs").contains(&format!("{engine}::")) && texts.iter().any(is_case)
         }
-        ("client", _) => source("tests/clients/smooch_core.test.mjs").contains(&format!("test('{name}'")),
+        ("client", _) => files("tests/clients/methods", "mjs").iter().any(|text| {
+            text.contains(&format!("\nmethod('{name}', ")) || text.contains(&format!("    method('{name}', "))
+        }),
         ("outside", [_]) => ["tapes", "demo"].iter().any(|file| {
             source(&format!("tests/outside/{file}.rs")).contains(&format!("#[test]\n{function}"))
         }),
