@@ -11,6 +11,7 @@ use crate::harness::{eventually, ports};
 
 const README: &str = include_str!("../README.md");
 const MAP: &str = include_str!("../gateway/README.md");
+const MOVING: &str = include_str!("../gateway/MOVING.md");
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -305,7 +306,7 @@ fn the_floors_are_those_of_the_test() {
 
 #[test]
 fn links_lead_somewhere() {
-    for (page, folder) in [(README, ""), (MAP, "gateway")] {
+    for (page, folder) in [(README, ""), (MAP, "gateway"), (MOVING, "gateway")] {
         let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.starts_with("http")) {
             let target = target.split('#').next().unwrap_or_default();
