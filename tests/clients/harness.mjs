@@ -5,7 +5,11 @@
 // the gateway runs on config.toml beside this file.
 
 import assert from 'node:assert/strict';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { noted, witness } from './record.mjs';
@@ -20,10 +24,10 @@ export const serviceUrl = address('HELIOGRAPH_CLIENTS_API');
 const simulator = address('HELIOGRAPH_CLIENTS_SIM');
 const accountKey = { keyId: 'act_000000000000000000000001', secret: 'fake-account-secret', scope: 'account' };
 
-/// A client with these credentials.
+// A client with these credentials.
 export const clientWith = (credentials) => new SmoochCore({ ...credentials, serviceUrl, httpAgent: witness });
 
-/// The client with the account's key.
+// The client with the account's key.
 export const account = clientWith(accountKey);
 
 function address(name) {
@@ -32,7 +36,7 @@ function address(name) {
     return value;
 }
 
-/// Waits until `look` sees something, and answers it.
+// Waits until `look` sees something, and answers it.
 export async function eventually(what, look) {
     const deadline = Date.now() + 20_000;
     for (;;) {
@@ -55,16 +59,38 @@ const endpoint = createServer((request, response) => {
     });
 });
 
-before(() => new Promise((resolve) => endpoint.listen(0, '127.0.0.1', resolve)));
-after(() => endpoint.close());
+let folder;
 
-/// An address of the endpoint.
+before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'clients-'));
+    await new Promise((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
+});
+
+after(async () => {
+    endpoint.close();
+    await rm(folder, { recursive: true });
+});
+
+// A picture of one pixel.
+export const PICTURE = Buffer.from(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+    'base64',
+);
+
+// A file of this name to be sent, as the client wants it: a stream.
+export async function fileOf(name, bytes) {
+    const path = join(await mkdtemp(join(folder, 'file-')), name);
+    await writeFile(path, bytes);
+    return createReadStream(path);
+}
+
+// An address of the endpoint.
 export const endpointAt = (path) => `http://127.0.0.1:${endpoint.address().port}${path}`;
 
-/// What came there so far.
+// What came there so far.
 export const arrivedAt = (path) => arrivals.get(path) ?? [];
 
-/// A call of the simulator, which answers JSON.
+// A call of the simulator, which answers JSON.
 export async function simulated(path, options = {}) {
     const response = await fetch(`${simulator}${path}`, options);
     const said = await response.json();
@@ -77,10 +103,10 @@ const asked = (path, method, body) =>
 
 let made = 0;
 
-/// A number that no case before had.
+// A number that no case before had.
 const next = () => { made += 1; return made; };
 
-/// Phone numbers reserved for stories: 555-01xx, a hundred to an area.
+// Phone numbers reserved for stories: 555-01xx, a hundred to an area.
 function phone() {
     const number = next();
     return `+1${201 + Math.floor(number / 100)}55501${String(number % 100).padStart(2, '0')}`;
@@ -88,7 +114,7 @@ function phone() {
 
 const digits = (length) => String(next()).padStart(length, '1');
 
-/// Per channel: an account at the provider, made up; which of it only the provider knows; and a person there.
+// Per channel: an account at the provider, made up; which of it only the provider knows; and a person there.
 const CHANNELS = {
     mailgun: () => ({
         settings: {
@@ -128,7 +154,7 @@ const CHANNELS = {
     }),
 };
 
-/// An account at a provider, which the simulator knows from then on.
+// An account at a provider, which the simulator knows from then on.
 export async function providerAccount(kind) {
     const { settings, theirs, person } = CHANNELS[kind]();
     if (kind === 'mailgun') settings.incomingAddress = `support@${settings.domain}`;
@@ -139,22 +165,23 @@ export async function providerAccount(kind) {
     return { kind, settings, person, known, admit };
 }
 
-/// An integration at work, and the person at its other end.
+// An integration at work, and the person at its other end.
 class Line {
     constructor(integration, { kind, person, known, admit }) {
         Object.assign(this, { id: integration._id, integration, kind, person, known });
-        /// The provider's side of it is changed.
+        // The provider's side of it is changed.
         this.admit = (more) => admit(integration._id, integration.hookUrl, more);
     }
 
-    /// The person writes.
+    // The person writes.
     async write(text, more = {}) {
-        const told = await asked('/control/write', 'POST', { integrationId: this.id, from: this.person, text, ...more });
+        const said = { integrationId: this.id, from: this.person, text, ...more };
+        const told = await asked('/control/write', 'POST', said);
         assert.equal(Math.floor(told.status / 100), 2, `the gateway took the hook: ${JSON.stringify(told)}`);
         return told;
     }
 
-    /// What reached the person, once there is so much.
+    // What reached the person, once there is so much.
     received(count) {
         return eventually(`${count} messages at ${this.person}`, async () => {
             const { sent } = await simulated('/control/sent');
@@ -163,7 +190,7 @@ class Line {
         });
     }
 
-    /// What the person was shown beside messages, once there is something.
+    // What the person was shown beside messages, once there is something.
     acts() {
         return eventually(`something shown on ${this.kind}`, async () => {
             const { acts } = await simulated('/control/acts');
@@ -173,9 +200,10 @@ class Line {
     }
 }
 
-/// An app of a case's own, with its key, and a webhook that hears everything.
+// An app of a case's own, with its key, and a webhook that hears everything.
 class World {
-    /// `scope` says whose key the client has: the app's, with which it leaves the app out of most paths, or the account's.
+    // `scope` says whose key the client has: the app's, with which it leaves the app out of most paths, or the
+    // account's.
     static async made(scope) {
         const world = new World();
         world.calls = [];
@@ -188,13 +216,13 @@ class World {
         return world;
     }
 
-    /// Waits for an event, and answers it.
+    // Waits for an event, and answers it.
     heard(trigger, fits = () => true) {
         return eventually(trigger, () =>
             arrivedAt(`/${this.appId}`).find((one) => one.trigger === trigger && fits(one)));
     }
 
-    /// An integration of this channel, made through the client.
+    // An integration of this channel, made through the client.
     async joined(kind, by = this.own) {
         const provider = await providerAccount(kind);
         const props = { type: kind, displayName: `Our ${kind}`, ...provider.settings };
@@ -204,12 +232,12 @@ class World {
         return line;
     }
 
-    /// A user, with the id that the business calls them by.
+    // A user, with the id that the business calls them by.
     async user(facts = {}) {
         return (await this.own.appUsers.create({ appUser: { userId: `user${next()}@example.com`, ...facts } })).appUser;
     }
 
-    /// A user who wrote on this channel, and the line to them.
+    // A user who wrote on this channel, and the line to them.
     async writer(kind) {
         const line = await this.joined(kind);
         await line.write('Hello');
@@ -217,7 +245,7 @@ class World {
         return { line, user: event.appUser._id };
     }
 
-    /// A user whom the business linked to a phone, and the line to them.
+    // A user whom the business linked to a phone, and the line to them.
     async linked(facts) {
         const line = await this.joined('twilio');
         const user = await this.user(facts);
@@ -229,11 +257,11 @@ class World {
     }
 }
 
-/// With an app's key these have nothing to say.
+// With an app's key these have nothing to say.
 const ACCOUNT_ONLY = /^(apps|serviceAccounts|deployments)\./;
 
-/// A case for each key that may call this method: it must call it, be answered 2xx, and see the effect. `detail` tells
-/// several cases of one method apart.
+// A case for each key that may call this method: it must call it, be answered 2xx, and see the effect. `detail` tells
+// several cases of one method apart.
 export function method(name, ...rest) {
     const [work, detail] = rest.reverse();
     cases(name, detail, async (world) => {
@@ -245,7 +273,7 @@ export function method(name, ...rest) {
     });
 }
 
-/// A case for a method outside what the gateway does: it must be refused so. Cases of a `group` share a row.
+// A case for a method outside what the gateway does: it must be refused so. Cases of a `group` share a row.
 export function refused(name, status, code, work, { detail, group } = {}) {
     cases(name, detail, async (world) => {
         await assert.rejects(work(world), (error) => {
@@ -266,5 +294,5 @@ function cases(name, detail, work) {
     }
 }
 
-/// The call is refused with this code.
+// The call is refused with this code.
 export const rejectedWith = (promise, code) => assert.rejects(promise, { code });

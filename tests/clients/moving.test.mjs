@@ -12,7 +12,7 @@ import { test } from 'node:test';
 
 const PAGE = new URL('../../gateway/MOVING.md', import.meta.url);
 
-/// The ports that the page names, and what the reader finds there.
+// The ports that the page names, and what the reader finds there.
 const PORTS = ['8080', '8081', '8082', '8090'];
 
 async function eventually(what, look) {
@@ -25,7 +25,7 @@ async function eventually(what, look) {
     }
 }
 
-/// Ports that are free, all different.
+// Ports that are free, all different.
 async function freePorts(count) {
     const servers = await Promise.all(Array.from({ length: count }, () => new Promise((resolve) => {
         const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
@@ -41,13 +41,13 @@ const answers = (port) => new Promise((resolve) => {
     socket.once('error', () => resolve(false));
 });
 
-/// The page's blocks: the language, the text, and the paragraph before it.
+// The page's blocks: the language, the text, and the paragraph before it.
 function blocks(page) {
     const found = [...page.matchAll(/([^\n]*)\n\n```(\w+)\n(.*?)^```$/gms)];
     return found.map(([, before, language, text]) => ({ before, language, text }));
 }
 
-/// A reader: a folder, and the terminals opened there.
+// A reader: a folder, and the terminals opened there.
 class Reader {
     constructor(folder) {
         this.folder = folder;
@@ -67,7 +67,7 @@ class Reader {
         return shown;
     }
 
-    /// Runs it to its end, which must be a good one.
+    // Runs it to its end, which must be a good one.
     async finish(script) {
         const shown = this.run(script);
         const code = await shown.ended;
@@ -86,7 +86,8 @@ class Reader {
 
 test('the page is followed as it stands', async (t) => {
     const ports = await freePorts(PORTS.length);
-    const moved = (text) => text.replace(new RegExp(`\\b(${PORTS.join('|')})\\b`, 'g'), (told) => ports[PORTS.indexOf(told)]);
+    const named = new RegExp(`\\b(${PORTS.join('|')})\\b`, 'g');
+    const moved = (text) => text.replace(named, (told) => ports[PORTS.indexOf(told)]);
     const reader = new Reader(await mkdtemp(join(tmpdir(), 'moving-')));
     t.after(() => reader.close());
     let own;

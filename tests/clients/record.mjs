@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent } from 'node:http';
 
-/// What a path's segment after this word names.
+// What a path's segment after this word names.
 const NAMED = {
     apps: 'app',
     appusers: 'user',
@@ -37,7 +37,7 @@ export const witness = new Witness();
 
 const isApi = (value) => typeof value?.validateAuthHeaders === 'function';
 
-/// The methods of one API object: what its own prototypes add to what all have, the client's inner checks apart.
+// The methods of one API object: what its own prototypes add to what all have, the client's inner checks apart.
 function methodsOf(api) {
     const names = new Set();
     let prototype = Object.getPrototypeOf(api);
@@ -50,7 +50,7 @@ function methodsOf(api) {
     return [...names];
 }
 
-/// Every method a client has, by its dotted name, however deep.
+// Every method a client has, by its dotted name, however deep.
 export function allMethods(client, prefix = '') {
     return Object.entries(client).flatMap(([name, part]) => {
         if (!isApi(part)) return [];
@@ -59,8 +59,8 @@ export function allMethods(client, prefix = '') {
     });
 }
 
-/// A client whose calls are noted in `calls`. Where a method wants the app, as with an account's key, it is given
-/// this one: a case reads the same with either key.
+// A client whose calls are noted in `calls`. Where a method wants the app, as with an account's key, it is given
+// this one: a case reads the same with either key.
 export function noted(client, appId, calls, prefix = '') {
     return new Proxy(client, {
         get(api, name) {
@@ -89,7 +89,7 @@ function strings(given) {
     return values.filter((value) => typeof value === 'string');
 }
 
-/// A call's path after `/v1.1`, with names in the place of what was given.
+// A call's path after `/v1.1`, with names in the place of what was given.
 export function path(call) {
     const [empty, version, ...segments] = call.target.split('?')[0].split('/');
     if (empty !== '' || version !== 'v1.1') throw new Error(`${call.method} asked for ${call.target}`);

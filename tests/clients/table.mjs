@@ -21,7 +21,7 @@ class Row {
         this.results.add(result);
     }
 
-    /// The one request it is: that with an app's key is that with the account's without the app.
+    // The one request it is: that with an app's key is that with the account's without the app.
     get request() {
         const [long, short, ...more] = [...this.requests].sort((a, b) => b.length - a.length);
         assert.equal(more.length, 0, `${this.name}: ${[...this.requests].join(', ')}`);
@@ -39,33 +39,34 @@ class Row {
     }
 }
 
-/// The row of this name.
+// The row of this name.
 export function row(name, isIn = true) {
     if (!rows.has(name)) rows.set(name, new Row(name, isIn));
     assert.equal(rows.get(name).isIn, isIn, `${name} is either in scope or out of it`);
     return rows.get(name);
 }
 
-/// The methods that have a row.
+// The methods that have a row.
 export const named = () => new Set([...rows.keys()].map((name) => name.split(': ')[0]));
 
-/// The table, in the order of the client's methods.
+// The table, in the order of the client's methods.
 export function table(version, methods) {
     const place = (one) => methods.indexOf(one.name.split(': ')[0]);
     const sorted = [...rows.values()].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name));
     const whole = sorted.filter((one) => !one.name.includes(': '));
     const within = whole.filter((one) => one.isIn).length;
-    const lines = [['method', 'verb', 'path', 'scope', 'answer'], ['---', '---', '---', '---', '---'], ...sorted.map((one) => one.cells)];
     return [
         `All ${methods.length} methods of \`smooch-core\` ${version}: ${within} in scope, which all work, `
             + `${whole.length - within} out of it, refused.`,
         '',
-        ...lines.map((cells) => `| ${cells.join(' | ')} |`.replace(/ (---) /g, '$1')),
+        '| method | verb | path | scope | answer |',
+        '|---|---|---|---|---|',
+        ...sorted.map((one) => `| ${one.cells.join(' | ')} |`),
         '',
     ].join('\n');
 }
 
-/// Holds README to the table; with `HELIOGRAPH_BLESS=1` writes it there.
+// Holds README to the table; with `HELIOGRAPH_BLESS=1` writes it there.
 export function compare(seen) {
     const page = readFileSync(README, 'utf8');
     const [before, rest, ...more] = page.split(BEGIN);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { method, rejectedWith } from '../harness.mjs';
+import { clientWith, method, rejectedWith } from '../harness.mjs';
 
 method('appUsers.create', async ({ api }) => {
     const { appUser } = await api.appUsers.create({
@@ -29,6 +29,18 @@ method('appUsers.get', async ({ api }) => {
         assert.ok(error.description);
         return true;
     });
+});
+
+method('appUsers.get', 'by the person', async (world) => {
+    const [mine, another] = [await world.user({ givenName: 'Erin' }), await world.user()];
+    const credentials = { keyId: world.key._id, secret: world.key.secret, scope: 'appUser', userId: mine.userId };
+    const api = clientWith(credentials);
+    assert.deepEqual((await api.appUsers.get(mine.userId)).appUser, (await world.api.appUsers.get(mine._id)).appUser);
+    const words = { role: 'appUser', type: 'text', text: 'It is me' };
+    const { message } = await api.appUsers.sendMessage(mine.userId, words);
+    assert.deepEqual([message.name, message.authorId], ['Erin', mine._id]);
+    await rejectedWith(api.appUsers.get(another.userId), 'forbidden');
+    await rejectedWith(api.appUsers.getMessages(mine.userId), 'forbidden');
 });
 
 method('appUsers.update', async (world) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import { method, rejectedWith } from '../harness.mjs';
 
-/// Links a user through the client under test, and answers the user and what that said.
+// Links a user through the client under test, and answers the user and what that said.
 async function linked(world, kind, address, more = {}) {
     const line = await world.joined(kind);
     const { _id } = await world.user();

@@ -6,7 +6,7 @@ import { eventually, method, simulated } from '../harness.mjs';
 
 const items = (text) => [{ type: 'postback', text, payload: text.toUpperCase() }];
 
-/// Waits until Messenger shows these entries on the page.
+// Waits until Messenger shows these entries on the page.
 function shown(line, expected) {
     return eventually(`${expected} on the page`, async () => {
         const path = '/messenger/v25.0/me/messenger_profile?fields=persistent_menu';
@@ -41,7 +41,7 @@ method('menu.remove', async (world) => {
     await shown(line, []);
 });
 
-/// A page that shows the app's menu, and the client's methods for one of its own.
+// A page that shows the app's menu, and the client's methods for one of its own.
 async function page(world) {
     const line = await world.joined('messenger');
     await world.own.menu.configure({ props: { items: items('Everybody') } });

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 
 import { method, rejectedWith } from '../harness.mjs';
 
-/// The business's words.
+// The business's words.
 const words = (text) => ({ role: 'appMaker', type: 'text', text });
 
-/// Says so many things in a conversation, one after the other, and answers them.
+// Says so many things in a conversation, one after the other, and answers them.
 async function said(world, user, texts) {
     const messages = [];
     for (const text of texts) messages.push((await world.own.appUsers.sendMessage(user, words(text))).message);

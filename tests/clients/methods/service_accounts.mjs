@@ -6,7 +6,7 @@ import { clientWith, method, rejectedWith } from '../harness.mjs';
 
 const made = async (api) => (await api.serviceAccounts.create('Operations')).serviceAccount;
 
-/// A service account's id, its key, and a client with that.
+// A service account's id, its key, and a client with that.
 async function withKey(api) {
     const { _id } = await made(api);
     const { key } = await api.serviceAccounts.keys.create(_id, 'first');

@@ -9,7 +9,7 @@ const message = { role: 'appMaker', type: 'text', text: 'From nine to five' };
 const made = async (world, name = 'hours') =>
     (await world.api.templates.create({ props: { name, message } })).template;
 
-/// What comes of a text that names the template, message by message.
+// What comes of a text that names the template, message by message.
 async function said(world, name) {
     const { _id } = await world.user();
     const text = `Hello %((template:${name}))%`;

@@ -4,14 +4,14 @@ import assert from 'node:assert/strict';
 
 import { arrivedAt, endpointAt, eventually, method, rejectedWith } from '../harness.mjs';
 
-/// A webhook of the case's own, with the path at which it is told.
+// A webhook of the case's own, with the path at which it is told.
 async function made(world, props) {
     const path = `/${world.appId}/own`;
     const target = endpointAt(path);
     return { path, webhook: (await world.api.webhooks.create({ props: { target, ...props } })).webhook };
 }
 
-/// Somebody says something, which everybody who listens is told.
+// Somebody says something, which everybody who listens is told.
 async function said(world, role) {
     const { _id } = await world.user();
     await world.own.appUsers.sendMessage(_id, { role, type: 'text', text: `As ${role}` });

@@ -1,12 +1,8 @@
 // integrations.profile.*, integrations.messageTemplates.* and deployments.*: what WhatsApp alone has.
 
 import assert from 'node:assert/strict';
-import { createReadStream } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
-import { account, method, providerAccount, refused, rejectedWith } from '../harness.mjs';
+import { PICTURE, account, fileOf, method, providerAccount, refused, rejectedWith } from '../harness.mjs';
 
 method('integrations.profile.get', async (world) => {
     const line = await world.joined('whatsapp');
@@ -29,11 +25,7 @@ method('integrations.profile.update', async (world) => {
 method('integrations.profile.photo.upload', async (world) => {
     const line = await world.joined('whatsapp');
     const { profile } = world.api.integrations;
-    const folder = await mkdtemp(join(tmpdir(), 'photo-'));
-    const file = join(folder, 'photo.png');
-    await writeFile(file, '\x89PNG\r\n\x1a\n and more', 'latin1');
-    const { photoUrl } = await profile.photo.upload(line.id, createReadStream(file));
-    await rm(folder, { recursive: true });
+    const { photoUrl } = await profile.photo.upload(line.id, await fileOf('photo.png', PICTURE));
     assert.match(photoUrl, /^http/);
     assert.equal((await profile.get(line.id)).profile.photoUrl, photoUrl);
 });
@@ -42,7 +34,7 @@ const greeting = {
     name: 'greeting', language: 'en_US', category: 'UTILITY', components: [{ type: 'BODY', text: 'Hello {{1}}' }],
 };
 
-/// A number whose account has one approved template.
+// A number whose account has one approved template.
 async function approved(world) {
     const line = await world.joined('whatsapp');
     const templates = world.api.integrations.messageTemplates;
@@ -60,7 +52,7 @@ method('integrations.messageTemplates.create', async (world) => {
     assert.equal(messages.at(-1).text, 'Hello Ada', 'the history says what the template says');
 });
 
-/// The person writes, and is answered with the template.
+// The person writes, and is answered with the template.
 async function saidTo(world, line) {
     await line.write('Hi');
     const user = (await world.heard('message:appUser')).appUser._id;
@@ -85,7 +77,7 @@ method('integrations.messageTemplates.delete', async (world) => {
     assert.deepEqual((await templates.list(line.id)).messageTemplates, []);
 });
 
-/// A number set up for the account.
+// A number set up for the account.
 async function deployed(api) {
     const { settings } = await providerAccount('whatsapp');
     const { deployment } = await api.deployments.create({ hosting: 'smooch', ...settings });
