@@ -6,6 +6,7 @@ mod admin;
 mod announce;
 mod apps;
 mod auth;
+mod bodies;
 mod business_profile;
 mod capacity;
 mod channels;
