@@ -49,6 +49,7 @@ mod profile;
 mod quotas;
 mod readme;
 mod record;
+mod referrals;
 mod reply;
 mod requests;
 mod restart;
