@@ -1,5 +1,6 @@
 //! Every body that webhooks are told, each a golden file of what the running binary posted.
 
+mod answers;
 mod business;
 mod complete;
 mod deliveries;

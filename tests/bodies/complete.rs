@@ -60,6 +60,25 @@ fn every_trigger_has_a_golden_file_or_a_reason_to_have_none() {
     assert!(never.iter().all(|trigger| TRIGGERS.contains(trigger)), "{never:?}");
 }
 
+/// The keys of a body that hold null. What a provider said is passed on as it is.
+fn nulls(path: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => vec![path.to_owned()],
+        Value::Array(all) => all.iter().flat_map(|one| nulls(path, one)).collect(),
+        Value::Object(fields) => {
+            let own = fields.iter().filter(|(key, _)| !["underlyingError", "raw"].contains(&key.as_str()));
+            own.flat_map(|(key, value)| nulls(&format!("{path}.{key}"), value)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn what_is_not_there_is_left_out_and_never_null() {
+    let found: Vec<String> = golden_bodies().iter().flat_map(|body| nulls("", body)).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
 /// The kinds of content, as the type itself lists them.
 fn kinds() -> Vec<String> {
     let refused = serde_json::from_value::<Content>(json!({"type": "?"})).expect_err("no kind of content");
