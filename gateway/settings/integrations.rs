@@ -50,7 +50,8 @@ impl Settings {
         let mut changes = self.changes().await?;
         let app = integration.app.clone();
         self.tenant(&app).ok_or(SettingsError::NotFound)?;
-        let integration = Integration { created: self.clock.now(), declared: false, ..integration };
+        let integration =
+            Integration { created: changes.moment(self.clock.now()), declared: false, ..integration };
         let mut batch = Batch::new(&app);
         batch.put_sealed(&*self.seal, &integration, Expect::Absent, None);
         batch.append(INTEGRATIONS, integration.created.millis(), integration.id.as_str());
