@@ -256,8 +256,12 @@ fn echo(messenger: &Messenger, said: &Value) -> InboundEvent {
 fn referral(provider_id: String, from: &Person, said: &Value) -> Option<InboundEvent> {
     said.is_object().then(|| {
         let code = ["ref", "ad_id", "source"].into_iter().find_map(|name| text_of(&said[name]));
-        let (from, code) = (from.clone(), code.unwrap_or_default());
-        InboundEvent::Referral { provider_id, from, code, details: said.clone() }
+        let (from, code, mut details) = (from.clone(), code.unwrap_or_default(), said.clone());
+        // Receivers of the platform's events look for the advertisement under its own word, too.
+        if let Some(ad) = said.get("ad_id") {
+            details["adId"] = ad.clone();
+        }
+        InboundEvent::Referral { provider_id, from, code, details }
     })
 }
 
