@@ -5,6 +5,7 @@
 mod activity;
 mod announce;
 mod approved;
+mod blobs;
 mod converse;
 mod dead_letters;
 mod early;
@@ -44,6 +45,7 @@ use std::time::Duration;
 pub use activity::FindChannel;
 pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
+pub use blobs::Placed;
 pub use converse::{Post, Posted, Toward};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use history::{History, Window};
