@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -106,6 +107,11 @@ impl Gateway {
     /// How much memory it takes now.
     pub(crate) fn memory(&self) -> Memory {
         self.process.as_ref().expect("the gateway runs").memory()
+    }
+
+    /// The processor time it took since it was started.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.process.as_ref().expect("the gateway runs").cpu()
     }
 
     /// SIGKILL.
