@@ -61,6 +61,7 @@ mod retry;
 mod returned;
 mod sealed;
 mod shorthand;
+mod speed;
 mod templates;
 mod users;
 mod waits;

@@ -16,6 +16,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
@@ -136,8 +137,8 @@ pub struct Waiting {
 pub struct Stored {
     /// Rises with every write; what [`Expect::Version`] compares.
     pub version: u64,
-    /// JSON.
-    pub body: Vec<u8>,
+    /// JSON; shared with whoever keeps the same document at hand.
+    pub body: Bytes,
 }
 
 /// Counters and lengths as they stood at one moment.

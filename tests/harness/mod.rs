@@ -12,6 +12,7 @@ pub(crate) mod hostile;
 pub(crate) mod line;
 pub(crate) mod load;
 pub(crate) mod matching;
+pub(crate) mod open_loop;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod receiver;

@@ -251,7 +251,7 @@ impl Transaction<'_> {
             let values = params![app.as_str(), key.kind, key.id, stored, text, end];
             self.connection.prepare_cached(sql)?.execute(values)?;
         }
-        let cached = Cached { stored: Stored { version, body }, expires };
+        let cached = Cached { stored: Stored { version, body: body.into() }, expires };
         self.effects.written.push((cache::name(app, &key), Some(cached)));
         Ok(())
     }

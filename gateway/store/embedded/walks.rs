@@ -42,7 +42,7 @@ pub(super) fn documents(
 
 fn met(kind: &'static str, row: &Row<'_>) -> rusqlite::Result<Met> {
     let version: i64 = row.get(1)?;
-    let body = row.get_ref(2)?.as_bytes()?.to_vec();
+    let body = row.get_ref(2)?.as_bytes()?.to_vec().into();
     Ok(Met { key: Key { kind, id: row.get(0)? }, stored: Stored { version: version.unsigned_abs(), body } })
 }
 

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use redis::cmd;
 use tokio::sync::Notify;
 
@@ -321,7 +322,7 @@ fn parse_document(value: Vec<u8>) -> Result<Stored, StoreError> {
     let space = value.iter().position(|byte| *byte == b' ');
     let version = space.and_then(|at| std::str::from_utf8(&value[..at]).ok()?.parse().ok());
     match (version, space) {
-        (Some(version), Some(at)) => Ok(Stored { version, body: value[at + 1..].to_vec() }),
+        (Some(version), Some(at)) => Ok(Stored { version, body: Bytes::from(value).slice(at + 1..) }),
         _ => Err(StoreError::Corrupt("a document without a version".to_owned())),
     }
 }
