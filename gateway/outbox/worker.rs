@@ -438,6 +438,9 @@ impl Outbox {
             Work::Act(act) => self.act(claim, act).await,
             Work::Sweep { conversation, up_to } => self.sweep(claim, conversation, *up_to).await,
             Work::Prune { conversation } => self.prune(claim, conversation).await,
+            Work::Erase { user } => self.erase(claim, user).await,
+            Work::Blank { user, at } => self.blank(claim, user, *at).await,
+            Work::EraseApp => self.erase_app(claim).await,
         }
     }
 }

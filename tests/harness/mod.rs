@@ -18,6 +18,7 @@ pub(crate) mod receiver;
 pub(crate) mod redis;
 pub(crate) mod redis_server;
 pub(crate) mod rig;
+pub(crate) mod scene;
 pub(crate) mod signing;
 pub(crate) mod simulator;
 pub(crate) mod wait;

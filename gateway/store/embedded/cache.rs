@@ -43,7 +43,12 @@ struct Generations {
 
 /// The name of a document in the cache.
 pub(super) fn name(app: &Id<App>, key: &Key) -> String {
-    [app.as_str(), key.kind, &key.id].join("\0")
+    name_of(app, key.kind, &key.id)
+}
+
+/// The same for a kind that is known only as it stands in the table.
+pub(super) fn name_of(app: &Id<App>, kind: &str, id: &str) -> String {
+    [app.as_str(), kind, id].join("\0")
 }
 
 impl Cache {
