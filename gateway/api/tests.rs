@@ -182,7 +182,7 @@ async fn api() -> Arc<Api> {
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
         intake: Intake {
-            limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
+            limits: BodyLimits { api: 1_000, upload: 1_000, hook: 2_000, mail_hook: 4_000 },
             admission: Admission::new(1_000),
             in_flight: InFlight::default(),
             inquiries: Inquiries::default(),

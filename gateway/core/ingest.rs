@@ -111,7 +111,7 @@ impl Core {
         self.mark_seen(&mut batch, &mark, Expect::Absent);
         let mut known = self.meet(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
-        let content = self.with_own_address(scene, said, &known.user.id, &mut batch);
+        let content = self.with_own_address(scene, said, &known.user.id, &mut batch).await?;
         let mut message = self.enter(scene, &mut known, said, content);
         if let Some(quoted) = &said.quoted {
             message.quoted = Some(self.quoted(app, &message.conversation, quoted).await?);

@@ -1,12 +1,13 @@
-//! Files that came with messages: each is known under an id, and the store remembers where it came from.
+//! Files: each is known under an id, and the store remembers where it came from and whose it is.
 
 use std::time::Duration;
 
 use heliograph_connectors::channel::{Content, InboundMessage, MediaSource};
 
 use crate::model::{App, Id, Job, MediaFile, NewJob, User};
-use crate::store::{Batch, Cut, Expect, Record, Retry, StoreError};
+use crate::store::{Batch, Cut, Record, Retry};
 
+use super::records::save;
 use super::send::retry_at;
 use super::settle::Scene;
 use super::{Core, CoreError};
@@ -23,7 +24,7 @@ impl Record for MediaFile {
 }
 
 /// The list of a person's files, ordered by when we heard of them.
-fn files_of(user: &Id<User>) -> String {
+pub(super) fn files_of(user: &Id<User>) -> String {
     format!("media:{user}")
 }
 
@@ -39,19 +40,6 @@ impl Core {
     /// What is known about a file.
     pub async fn media(&self, app: &Id<App>, id: &Id<MediaFile>) -> Result<Option<MediaFile>, CoreError> {
         Ok(self.store.load::<MediaFile>(app, id.as_str()).await?.map(|read| read.value))
-    }
-
-    /// Remembers what was learnt about a file.
-    pub async fn media_is(&self, app: &Id<App>, file: &MediaFile) -> Result<(), CoreError> {
-        // One that was taken away meanwhile stays away.
-        let Some(read) = self.store.load::<MediaFile>(app, file.id.as_str()).await? else { return Ok(()) };
-        let mut batch = Batch::new(app);
-        batch.put(MediaFile::KIND, file.record_id(), file, Expect::Version(read.version), None);
-        match self.store.commit(batch).await {
-            // Somebody else learnt the same, or took it away.
-            Err(StoreError::Conflict(_)) => Ok(()),
-            written => Ok(written?),
-        }
     }
 
     /// When a file that could not be had is to be asked for again; `None` when it is given up.
@@ -84,69 +72,67 @@ impl Core {
         }
     }
 
-    /// Forgets a file. Its bytes are whoever calls to take away.
-    pub async fn forget_media(&self, app: &Id<App>, file: &MediaFile) -> Result<(), CoreError> {
-        let mut batch = Batch::new(app);
-        batch.delete(MediaFile::KIND, file.record_id());
-        if let Some(user) = &file.user {
-            batch.remove(files_of(user), file.id.as_str());
+    /// The address of a file of ours. `called` is what its sender calls it, where that is known.
+    pub fn media_url(&self, app: &Id<App>, file: &MediaFile, called: Option<&str>) -> String {
+        format!("{}/media/{app}/{}/{}", self.policy.public_base, file.id, file.shown_name(called))
+    }
+
+    /// The file at an address of ours, if it is this app's.
+    pub async fn media_at(&self, app: &Id<App>, url: &str) -> Result<Option<MediaFile>, CoreError> {
+        match MediaFile::at(url, &self.policy.public_base) {
+            Some((owner, id)) if owner == *app => self.media(app, &id).await,
+            _ => Ok(None),
         }
-        Ok(self.store.commit(batch).await?)
+    }
+
+    /// Whether an address is that of a file of this app's, be it there or not.
+    pub fn is_media_of(&self, app: &Id<App>, url: &str) -> bool {
+        MediaFile::at(url, &self.policy.public_base).is_some_and(|(owner, _)| owner == *app)
     }
 
     /// What a person said, with their file under an address of ours: it can be used at once, and the file is
     /// right behind.
-    pub(super) fn with_own_address(
+    pub(super) async fn with_own_address(
         &self,
         scene: Scene<'_>,
         said: &InboundMessage,
         user: &Id<User>,
         batch: &mut Batch,
-    ) -> Content {
+    ) -> Result<Content, CoreError> {
         let mut content = said.content.clone();
-        let Some(source) = &said.media else { return content };
+        let Some(source) = &said.media else { return Ok(content) };
         let (Content::Image { media_url, media_type, .. } | Content::File { media_url, media_type, .. }) =
             &mut content
         else {
-            return content;
+            return Ok(content);
         };
-        let integration = &scene.integration.id;
-        let (called, mut file) = match source {
-            MediaSource::Held(name) => (
-                Some(name.as_str()),
-                MediaFile {
-                    held: Some(name.clone()),
-                    media_type: media_type.clone(),
-                    ..MediaFile::new(Id::random(), scene.now)
-                },
-            ),
-            MediaSource::Enclosed(media) => (
-                media.name.as_deref(),
-                MediaFile {
-                    media_type: media.media_type.clone().or(media_type.clone()),
-                    ..MediaFile::new(
-                        MediaFile::enclosed_id(integration, &said.provider_id, &media.bytes),
-                        scene.now,
-                    )
-                },
-            ),
+        let (app, integration) = (&scene.tenant.app.id, &scene.integration.id);
+        let (called, version, mut file) = match source {
+            MediaSource::Held(name) => {
+                let file = MediaFile::new(Id::random(), scene.now);
+                (Some(name.as_str()), None, MediaFile { held: Some(name.clone()), ..file })
+            }
+            MediaSource::Enclosed(media) => {
+                // It was kept before; here it gets its owner.
+                let id = MediaFile::enclosed_id(integration, &said.provider_id, &media.bytes);
+                let kept = self.store.load::<MediaFile>(app, id.as_str()).await?;
+                let (version, file) = match kept {
+                    Some(kept) => (Some(kept.version), kept.value),
+                    None => (None, MediaFile::new(id, scene.now)),
+                };
+                (media.name.as_deref(), version, file)
+            }
         };
+        file.media_type = file.media_type.or(media_type.clone()).filter(|kind| kind.len() <= 255);
         file.integration = Some(integration.clone());
         file.user = Some(user.clone());
-        file.media_type = file.media_type.filter(|kind| kind.len() <= 255);
         media_type.clone_from(&file.media_type);
-        *media_url = format!(
-            "{}/media/{}/{}/{}",
-            self.policy.public_base,
-            scene.tenant.app.id,
-            file.id,
-            file.shown_name(called)
-        );
-        batch.put(MediaFile::KIND, file.record_id(), &file, Expect::Anything, None);
+        *media_url = self.media_url(app, &file, called);
+        save(batch, version, &file);
         batch.append(files_of(user), scene.now.millis(), file.id.as_str());
         if file.held.is_some() {
             batch.job(NewJob::fetch(integration, &file));
         }
-        content
+        Ok(content)
     }
 }

@@ -72,6 +72,11 @@ pub enum Work {
         /// Which.
         media: Id<MediaFile>,
     },
+    /// Take bytes away that are no file's any more.
+    Unlink {
+        /// Where they are.
+        place: String,
+    },
     /// Give up a link that was not confirmed in time.
     Expire {
         /// Whose.
@@ -182,6 +187,17 @@ impl NewJob {
             lane: file.id.to_string(),
             due: file.created,
             work: Work::Fetch { media: file.id.clone() },
+        }
+    }
+
+    /// Bytes to be taken away; none wait for others.
+    pub fn unlink(app: &Id<App>, place: &str, now: Timestamp) -> NewJob {
+        NewJob {
+            id: Id::new(format!("unlink-{place}")),
+            group: format!("{app}>unlink"),
+            lane: place.to_owned(),
+            due: now,
+            work: Work::Unlink { place: place.to_owned() },
         }
     }
 

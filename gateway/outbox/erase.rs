@@ -6,7 +6,7 @@
 use tracing::{info, warn};
 
 use crate::core::{CoreError, Erasure};
-use crate::model::{App, Id, Job, MediaFile, Timestamp, User};
+use crate::model::{App, Id, Job, MediaFile, Timestamp, User, Work};
 use crate::store::{Batch, Record, Retry, Settlement};
 
 use super::{Claim, Outbox, STORE_PAUSE};
@@ -160,7 +160,7 @@ impl Outbox {
         }
     }
 
-    /// Takes the app's jobs away, all but this one.
+    /// Takes the app's jobs away, but not this one.
     async fn strike_all(&self, claim: Claim<'_>) -> Result<usize, CoreError> {
         let app = &claim.job.app;
         let (mut struck, mut behind) = (0, None);
@@ -169,8 +169,9 @@ impl Outbox {
                 return Ok(struck);
             }
             let walk = self.store.jobs(app, behind.as_deref(), RAZE_BITE).await?;
-            let jobs: Vec<Id<Job>> =
-                walk.found.into_iter().map(|job| job.id).filter(|id| *id != claim.job.id).collect();
+            // What removes bytes of its files goes on.
+            let goes = |job: &Job| job.id != claim.job.id && !matches!(job.work, Work::Unlink { .. });
+            let jobs: Vec<Id<Job>> = walk.found.into_iter().filter(goes).map(|job| job.id).collect();
             struck += self.store.strike(app, &jobs).await?;
             behind = walk.next;
             if behind.is_none() {

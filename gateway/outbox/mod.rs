@@ -19,6 +19,7 @@ mod pace;
 mod pair;
 mod receivers;
 mod report;
+mod shown;
 mod sweep;
 mod watch;
 mod worker;

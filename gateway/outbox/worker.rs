@@ -431,6 +431,7 @@ impl Outbox {
             }
             Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
+            Work::Unlink { place } => self.unlink(claim, place).await,
             Work::Expire { user, client } => self.expire(claim, user, client).await,
             Work::Move { from, user } => self.move_history(claim, from, user).await,
             Work::ShowMenu { integration } => self.show_menu(claim, integration).await,

@@ -288,6 +288,7 @@ pub fn slot_of(job: &NewJob) -> u8 {
         Work::Send { .. } => slot_named(Job::integration(&job.group)),
         Work::Announce { .. }
         | Work::Fetch { .. }
+        | Work::Unlink { .. }
         | Work::Expire { .. }
         | Work::Move { .. }
         | Work::ShowMenu { .. }

@@ -5,6 +5,7 @@
 pub(crate) mod api;
 pub(crate) mod config;
 pub(crate) mod flood;
+pub(crate) mod form;
 pub(crate) mod gateway;
 pub(crate) mod golden;
 pub(crate) mod hostile;
@@ -23,6 +24,7 @@ pub(crate) mod simulator;
 pub(crate) mod wait;
 
 pub(crate) use config::Config;
+pub(crate) use form::Form;
 pub(crate) use golden::Golden;
 pub(crate) use rig::Rig;
 pub(crate) use wait::eventually;
