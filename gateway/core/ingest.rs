@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Cut, Expect};
 
+use super::approved::forget_refused;
 use super::identify::{Known, name_of};
 use super::link::{Answer, answer};
 use super::media::size_of;
@@ -83,12 +84,9 @@ impl Core {
                 self.reached(scene, from, up_to, Stage::Read).await?;
                 self.read_until(scene, from, up_to).await
             }
-            InboundEvent::Referral { from, code, .. } if self.redeem(scene, from, code, None).await? => {
-                Ok(())
-            }
             InboundEvent::Typing { from, started } => self.typing(scene, from, *started).await,
-            InboundEvent::Referral { from, code, details } => {
-                self.referred_here(scene, from, code, details).await
+            InboundEvent::Referral { provider_id, from, code, details } => {
+                self.referred_here(scene, provider_id, from, code, details).await
             }
             InboundEvent::Unrecognised { kind } => {
                 info!(integration = %scene.integration.id, kind, "unrecognised provider event");
@@ -264,6 +262,9 @@ impl Core {
         let told = delivery.receipt(part, provider_id, stage, scene.reach(), scene.now);
         let lag = delivery.accepted_at().filter(|_| told.contains(&Notified::User));
         let mut batch = Batch::new(app);
+        if let Stage::Failed(error) = &receipt.stage {
+            forget_refused(scene.route(), &read.value.body, error.provider_code.as_deref(), &mut batch);
+        }
         let moved = self.moved(scene, read, told, &mut batch).await?;
         if !is_worked && moved.state == State::Queued {
             // As old as it is, it comes before what waits: its integration may have to slow down.

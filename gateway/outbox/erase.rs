@@ -160,7 +160,7 @@ impl Outbox {
         }
     }
 
-    /// Takes the app's jobs away, but not this one.
+    /// Takes the app's jobs away, but for this one and those of bytes that go.
     async fn strike_all(&self, claim: Claim<'_>) -> Result<usize, CoreError> {
         let app = &claim.job.app;
         let (mut struck, mut behind) = (0, None);
@@ -169,7 +169,7 @@ impl Outbox {
                 return Ok(struck);
             }
             let walk = self.store.jobs(app, behind.as_deref(), RAZE_BITE).await?;
-            // What removes bytes of its files goes on.
+            // Bytes of files that go are not found again without their job.
             let goes = |job: &Job| job.id != claim.job.id && !matches!(job.work, Work::Unlink { .. });
             let jobs: Vec<Id<Job>> = walk.found.into_iter().filter(goes).map(|job| job.id).collect();
             struck += self.store.strike(app, &jobs).await?;
