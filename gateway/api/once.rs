@@ -161,9 +161,7 @@ fn again(earlier: Earlier) -> Result<Response, Problem> {
             let kind = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
             Ok((status, kind, body).into_response())
         }
-        Earlier::TooLong => {
-            Err(Problem::conflict("This was done before; its answer was too long to be kept"))
-        }
+        Earlier::NotKept => Err(Problem::conflict("This was done before; its answer is not kept")),
         Earlier::Another => {
             Err(Problem::unprocessable("This Idempotency-Key was used for a request with another body"))
         }

@@ -181,7 +181,9 @@ impl Core {
 
     pub(super) async fn find_user(&self, tenant: &Tenant, id: &str) -> Result<Versioned<User>, CoreError> {
         let app = &tenant.app.id;
-        if let Some(found) = self.store.load::<User>(app, id).await? {
+        if Id::<User>::is_like_ours(id)
+            && let Some(found) = self.store.load::<User>(app, id).await?
+        {
             return Ok(found);
         }
         match self.store.load::<ExternalId>(app, id).await? {

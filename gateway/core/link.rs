@@ -93,6 +93,8 @@ impl Core {
         let mut read = self.find_user(scene.tenant, user).await?;
         let mut batch = Batch::new(app);
         if read.value.client_at(&scene.integration.id, address).is_some() {
+            // Written once more only to be sure that they are still there.
+            save(&mut batch, Some(read.version), &read.value);
             let shown = scene.tenant.reaching(read.value);
             once.enter(&mut batch, scene.now, &shown);
             self.store.commit(batch).await?;

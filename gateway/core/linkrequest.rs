@@ -105,7 +105,7 @@ impl Core {
         // Written once more only to be sure that nobody else used it meanwhile.
         batch.update(&asked);
         batch.delete(LinkRequest::KIND, code);
-        self.mark_seen(&mut batch, mark.to_owned(), Expect::Absent);
+        self.mark_seen(&mut batch, mark, Expect::Absent);
         self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, &mut batch);
         self.attach(scene, &mut read.value, &link, &mut batch).await?;
         save(&mut batch, Some(read.version), &read.value);

@@ -54,7 +54,7 @@ impl Core {
             return Ok(());
         }
         let mut batch = Batch::new(app);
-        self.mark_seen(&mut batch, mark, Expect::Absent);
+        self.mark_seen(&mut batch, &mark, Expect::Absent);
         let mut known = self.meet(scene, from, &mut batch).await?;
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
         let (source, referral) =

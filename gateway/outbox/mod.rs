@@ -6,6 +6,7 @@ mod announce;
 mod breaker;
 mod day;
 mod dispatch;
+mod erase;
 mod expire;
 mod fair;
 mod fetch;

@@ -127,6 +127,11 @@ impl Gateway {
         }
     }
 
+    /// The processor time it took since it was started.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.process.as_ref().expect("the gateway runs").cpu()
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("the gateway runs").kill();

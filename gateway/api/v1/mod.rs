@@ -6,6 +6,7 @@ mod business_profile;
 mod channels;
 mod conversation;
 mod deployments;
+mod erasure;
 mod images;
 mod integrations;
 mod keys;
@@ -67,6 +68,7 @@ fn people(table: Table) -> Table {
         .post("/apps/{app}/appusers/merge", App, merge::create)
         .get("/apps/{app}/appusers/{user}", AppOrUser, users::read)
         .put("/apps/{app}/appusers/{user}", AppOrUser, users::update)
+        .delete("/apps/{app}/appusers/{user}", App, erasure::delete)
         .delete("/apps/{app}/appusers/{user}/profile", App, users::forget_profile)
         .get("/apps/{app}/appusers/{user}/authcode", App, linkrequests::auth_code)
         .get("/apps/{app}/appusers/{user}/businesssystems", App, channels::business_systems)

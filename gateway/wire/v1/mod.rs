@@ -7,6 +7,7 @@ mod events;
 mod integration;
 mod menu;
 mod requests;
+mod said;
 mod shorthand;
 mod template;
 mod views;
@@ -22,6 +23,7 @@ pub use requests::{
     MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
     PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
+pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
