@@ -168,7 +168,7 @@ pub fn webhook(webhook: &Webhook) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Confirmation, ConversationKind, Participant, PendingLink, Timestamp};
+    use crate::model::{Author, Confirmation, ConversationKind, Participant, PendingLink, Source, Timestamp};
     use crate::wire::v1::sample;
 
     #[test]
