@@ -21,6 +21,7 @@ mod receive;
 mod spooled;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod v1;
 
 use std::any::Any;
@@ -105,6 +106,8 @@ pub struct Intake {
 pub struct BodyLimits {
     /// To the API.
     pub api: usize,
+    /// A file, uploaded to the API.
+    pub upload: usize,
     /// From a provider.
     pub hook: usize,
     /// From Mailgun, whose hooks carry attachments.

@@ -152,6 +152,10 @@ impl Core {
     ) -> Result<User, CoreError> {
         let app = &tenant.app.id;
         let now = self.clock.now();
+        // Either id names a person in a path, so that one must not mean two people.
+        if self.store.load::<User>(app, &new.external_id).await?.is_some() {
+            return Err(CoreError::Conflict("User already exists".into()));
+        }
         let mut known = Known::stranger(now);
         let user = &mut known.user;
         user.external_id = Some(new.external_id.clone());

@@ -3,7 +3,7 @@
 use heliograph_connectors::channel::{Person, Receipt};
 
 use crate::model::{
-    App, Conversation, Delivery, Event, Id, Message, Purpose, Quoted, Role, Tenant, Timestamp, User, What,
+    App, Conversation, Delivery, Event, Id, Message, Purpose, Quoted, Role, Tenant, Timestamp, What,
 };
 use crate::store::{Batch, Cut};
 
@@ -73,10 +73,8 @@ impl Core {
             return Ok(());
         };
         let Some(user) = &delivery.user else { return Ok(()) };
-        if self.store.load::<User>(app, user.as_str()).await?.is_none() {
-            return Ok(());
-        }
-        let known = self.find_known(scene.tenant, user.as_str()).await?;
+        let Some(user) = self.person(app, user).await? else { return Ok(()) };
+        let known = self.find_known(scene.tenant, user.value.id.as_str()).await?;
         match self.said_at(app, &known.conversation.id, &delivery).await? {
             Some(at) => self.has_read(scene, known, &delivery.destination, at).await,
             None => Ok(()),

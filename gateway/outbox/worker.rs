@@ -432,12 +432,16 @@ impl Outbox {
             }
             Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
+            Work::Unlink { place } => self.unlink(claim, place).await,
             Work::Expire { user, client } => self.expire(claim, user, client).await,
             Work::Move { from, user } => self.move_history(claim, from, user).await,
             Work::ShowMenu { integration } => self.show_menu(claim, integration).await,
             Work::Act(act) => self.act(claim, act).await,
             Work::Sweep { conversation, up_to } => self.sweep(claim, conversation, *up_to).await,
             Work::Prune { conversation } => self.prune(claim, conversation).await,
+            Work::Erase { user } => self.erase(claim, user).await,
+            Work::Blank { user, at } => self.blank(claim, user, *at).await,
+            Work::EraseApp => self.erase_app(claim).await,
         }
     }
 }

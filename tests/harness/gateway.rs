@@ -114,6 +114,24 @@ impl Gateway {
         self.process.as_ref().expect("the gateway runs").cpu()
     }
 
+    /// What comes of some work, and the most memory the gateway took meanwhile.
+    pub(crate) async fn watched<T>(&self, work: impl Future<Output = T>) -> (T, Memory) {
+        let mut work = std::pin::pin!(work);
+        let mut most = self.memory();
+        loop {
+            let done = tokio::select! {
+                done = &mut work => Some(done),
+                () = tokio::time::sleep(Duration::from_millis(10)) => None,
+            };
+            let now = self.memory();
+            most =
+                Memory { rss: most.rss.max(now.rss), pss: most.pss.max(now.pss), own: most.own.max(now.own) };
+            if let Some(done) = done {
+                return (done, most);
+            }
+        }
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("the gateway runs").kill();

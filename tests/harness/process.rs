@@ -29,12 +29,14 @@ pub(crate) struct Memory {
     pub(crate) rss: u64,
     /// As `rss`, but of what it shares with others only its share.
     pub(crate) pss: u64,
+    /// What of it the process holds for itself, without its code, which comes and goes and is shared with others.
+    pub(crate) own: u64,
 }
 
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [rss, pss] = [self.rss, self.pss].map(|kilobytes| kilobytes as f64 / 1024.0);
-        write!(f, "RSS {rss:.1} MB, PSS {pss:.1} MB")
+        let [rss, pss, own] = [self.rss, self.pss, self.own].map(|kilobytes| kilobytes as f64 / 1024.0);
+        write!(f, "RSS {rss:.1} MB, PSS {pss:.1} MB ({own:.1} MB its own)")
     }
 }
 
@@ -111,7 +113,7 @@ impl Process {
             let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of this name");
             line.trim().trim_end_matches(" kB").parse().expect("a number")
         };
-        Memory { rss: of("Rss:"), pss: of("Pss:") }
+        Memory { rss: of("Rss:"), pss: of("Pss:"), own: of("Pss_Anon:") }
     }
 
     /// The processor time it took since it was started.

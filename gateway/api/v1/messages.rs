@@ -42,6 +42,18 @@ pub(super) async fn create(
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::PostMessage::parse(&body, api.core.now())?;
+    say(&api, &tenant, &principal, &user, asked, marked).await
+}
+
+/// Says what was asked for, and answers with it.
+pub(super) async fn say(
+    api: &Api,
+    tenant: &Tenant,
+    principal: &Principal,
+    user: &str,
+    asked: v1::PostMessage,
+    marked: Marked,
+) -> Result<(StatusCode, Json<Value>), Problem> {
     let is_user = matches!(principal.authority, Authority::User { .. });
     if is_user && asked.author.role != Role::User {
         return Err(Problem::forbidden("A user's token speaks with the role appUser"));
@@ -54,14 +66,14 @@ pub(super) async fn create(
         // It makes sense on its own channel alone.
         destination = destination.or_else(|| Some(Toward::Kind(schema.clone())));
     }
-    api.intake.admission.send(&api.core, &tenant).await?;
+    api.intake.admission.send(&api.core, tenant).await?;
     let toward = destination.as_ref();
     let Phrases { content, extra, mut instead } = match asked.body {
         Body::Content(content) => {
-            phrases::read(&api, &tenant, &user, toward, (asked.author.role, content)).await?
+            phrases::read(api, tenant, user, toward, (asked.author.role, content)).await?
         }
         Body::Native { schema, message } => {
-            phrases::native(&api, &tenant, &user, toward, (schema, message)).await?
+            phrases::native(api, tenant, user, toward, (schema, message)).await?
         }
     };
     // A payload stands for the first of what is said; the others have none of their own.
@@ -76,7 +88,7 @@ pub(super) async fn create(
     let post = Post { author: asked.author, content, extra, instead, payload, metadata, destination };
     let once = marked.once(StatusCode::CREATED, shown);
     let channels = |id: &Id<Integration>| api.channels.get(id);
-    let posted = api.core.post(&tenant, &user, post, &channels, once).await?;
+    let posted = api.core.post(tenant, user, post, &channels, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&posted))))
 }
 

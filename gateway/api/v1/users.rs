@@ -50,7 +50,7 @@ pub(super) async fn read(
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
     let user = api.core.user(&tenant, &user).await?;
-    Ok(Json(shown(&user)))
+    Ok(Json(shown(&tenant.reaching(user))))
 }
 
 /// `PUT /appusers/{user}`
@@ -69,7 +69,7 @@ pub(super) async fn update(
         properties: asked.properties,
     };
     let user = api.core.change_profile(&tenant, &user, &change).await?;
-    Ok(Json(shown(&user)))
+    Ok(Json(shown(&tenant.reaching(user))))
 }
 
 fn changed(said: Option<Option<String>>) -> Change<String> {
@@ -87,5 +87,5 @@ pub(super) async fn forget_profile(
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
     let user = api.core.forget_profile(&tenant, &user).await?;
-    Ok(Json(shown(&user)))
+    Ok(Json(shown(&tenant.reaching(user))))
 }

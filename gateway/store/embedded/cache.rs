@@ -43,15 +43,20 @@ struct Generations {
 
 /// The name of a document in the cache.
 pub(super) fn name(app: &Id<App>, key: &Key) -> String {
+    name_of(app, key.kind, &key.id)
+}
+
+/// The same for a kind that is known only as it stands in the table.
+pub(super) fn name_of(app: &Id<App>, kind: &str, id: &str) -> String {
     let mut name = String::new();
-    write_name(app, key, &mut name);
+    write_name(app, kind, id, &mut name);
     name
 }
 
 /// The same, in the place of what stood there.
-fn write_name(app: &Id<App>, key: &Key, name: &mut String) {
+fn write_name(app: &Id<App>, kind: &str, id: &str, name: &mut String) {
     name.clear();
-    for part in [app.as_str(), "\0", key.kind, "\0", &key.id] {
+    for part in [app.as_str(), "\0", kind, "\0", id] {
         name.push_str(part);
     }
 }
@@ -61,8 +66,8 @@ impl Cache {
     pub(super) fn read(&self, app: &Id<App>, keys: &[Key], now: Timestamp) -> Option<Vec<Option<Stored>>> {
         let mut name = String::new();
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let find = |key| {
-            write_name(app, key, &mut name);
+        let find = |key: &Key| {
+            write_name(app, key.kind, &key.id, &mut name);
             generations.find(&name, now)
         };
         keys.iter().map(find).collect()

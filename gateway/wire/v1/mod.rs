@@ -19,9 +19,9 @@ pub(super) use events::{payload, subscribes, trigger};
 pub use integration::integration;
 pub use menu::menu;
 pub use requests::{
-    AppFields, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers, MessageDestination,
-    NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback, PreCreate,
-    ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
+    AppFields, AttachmentAddress, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers,
+    MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
+    PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};

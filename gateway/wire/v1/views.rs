@@ -66,8 +66,11 @@ pub(super) fn client(client: &Client) -> Value {
     identity(client).into()
 }
 
-/// An identity, and whether it is the one that its owner last used.
+/// An identity, and whether it is the one that its owner last used; one that waits to be linked is no choice yet.
 pub(super) fn client_of(owner: &User, client: &Client) -> Value {
+    if client.status == ClientStatus::Pending {
+        return self::client(client);
+    }
     let is_primary = owner.primary().is_some_and(|primary| primary.id == client.id);
     identity(client).with("primary", is_primary).into()
 }
