@@ -265,8 +265,8 @@ impl Core {
         let (Content::Image { media_url, .. } | Content::File { media_url, .. }) = content else {
             return None;
         };
-        let path = media_url.strip_prefix(&format!("{}/media/{app}/", self.policy.public_base))?;
-        path.split_once('/').map(|(id, _)| id.to_owned())
+        let (owner, id) = MediaFile::at(media_url, &self.policy.public_base)?;
+        (owner == *app).then(|| id.to_string())
     }
 
     async fn documents_bite(&self, erasure: &Erasure, seal: &dyn Seal) -> Result<Bite, CoreError> {
