@@ -65,7 +65,6 @@ impl Outbox {
 }
 
 /// The integration whose menu is to be shown, as the store has it.
-#[expect(clippy::large_enum_variant, reason = "one at a time, on its way to a channel")]
 enum AtHand {
     Live(Integration, Option<Menu>),
     Removed(Integration),

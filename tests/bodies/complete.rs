@@ -8,10 +8,9 @@ use heliograph_connectors::channel::Content;
 use serde_json::{Value, json};
 
 /// What nothing here ever tells, and why.
-const NEVER_TOLD: [(&str, &str); 7] = [
+const NEVER_TOLD: [(&str, &str); 6] = [
     ("*", "stands for all others"),
     ("message", "stands for both kinds of message"),
-    ("appUser:delete", "nobody is erased yet"),
     ("client:update", "is of v2; accepted because callers subscribe to it"),
     ("notification:match:failure", "nothing says when it would be told; matching never fails here"),
     ("payment:success", "nobody pays here"),
