@@ -47,6 +47,12 @@ pub const MEMORY: &str = ":memory:";
 /// a thousand times quicker; what was handed in may still become durable, as after any answer that was lost.
 const COMMIT_LIMIT: Duration = Duration::from_secs(5);
 
+/// A reader or another checkpoint may keep the log from being emptied for a moment: then so often …
+const EMPTYING_TRIES: usize = 20;
+
+/// … and after such a pause, in which others commit.
+const EMPTYING_PAUSE: Duration = Duration::from_millis(200);
+
 /// The embedded engine.
 #[derive(Debug)]
 pub struct Embedded {
@@ -209,7 +215,14 @@ impl Store for Embedded {
     }
 
     async fn compact(&self) -> Result<(), StoreError> {
-        self.writer.ask(|bench| bench.compact()).await?.map_err(describe)
+        self.writer.ask(|bench| bench.compact()).await?.map_err(describe)?;
+        for _ in 0..EMPTYING_TRIES {
+            match self.writer.ask(|bench| bench.empty_log()).await?.map_err(describe) {
+                Err(StoreError::Unavailable(_)) => tokio::time::sleep(EMPTYING_PAUSE).await,
+                emptied => return emptied,
+            }
+        }
+        Err(unavailable("the log could not be emptied: somebody reads an older state all the time"))
     }
 
     async fn healthy(&self) -> Result<(), StoreError> {

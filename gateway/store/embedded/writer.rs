@@ -165,18 +165,17 @@ impl Bench {
         self.claims.claim(&self.connection, queue, epoch, group, now, limit)
     }
 
-    /// Writes the database anew and empties the log. Only here, between two transactions, is nobody's work in the way.
+    /// Writes the database anew, into the log. Only here, between two transactions, is nobody's work in the way.
     pub(super) fn compact(&self) -> rusqlite::Result<()> {
         // The copy may be larger than the memory.
         self.connection.execute_batch("PRAGMA temp_store = FILE")?;
         let copied = self.connection.execute_batch("VACUUM");
         self.connection.execute_batch("PRAGMA temp_store = MEMORY")?;
-        copied?;
-        self.empty_log()
+        copied
     }
 
     /// Puts the whole log into the database.
-    fn empty_log(&self) -> rusqlite::Result<()> {
+    pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
         let is_busy: bool =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
