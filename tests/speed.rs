@@ -32,7 +32,8 @@ const TALKER: &str = "/appusers/talker";
 
 const TEXT: &str = "Your parcel arrives today between two and four in the afternoon.";
 
-/// How long each row is measured, in seconds.
+/// How many requests a second are measured, and for how many seconds each row.
+const RATE: (&str, u64) = ("HELIOGRAPH_TEST_RATE", 1_000);
 const SECONDS: (&str, u64) = ("HELIOGRAPH_TEST_SECONDS", 30);
 
 /// For what was asked for to be sent, on a slow, busy machine.
@@ -50,7 +51,11 @@ struct Amount {
 impl Amount {
     fn asked() -> Amount {
         match std::env::var_os("HELIOGRAPH_MEASURE") {
-            Some(_) => Amount { per_second: 1_000, seconds: setting(SECONDS.0, SECONDS.1), people: 1_000 },
+            Some(_) => Amount {
+                per_second: setting(RATE.0, RATE.1),
+                seconds: setting(SECONDS.0, SECONDS.1),
+                people: 1_000,
+            },
             None => Amount { per_second: 50, seconds: 2, people: 20 },
         }
     }
@@ -176,7 +181,8 @@ impl Course {
             cost(0),
             cost(1)
         );
-        assert!(took.within(1.0) < PATIENCE, "{what}: {most} ms");
+        // Too much for a machine is a figure too, when it is measured.
+        assert!(!wanted.is_empty() || took.within(1.0) < PATIENCE, "{what}: {most} ms");
         true
     }
 

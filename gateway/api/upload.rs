@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -12,8 +10,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, MatchedPath, Multipart, Reque
 use bytes::Bytes;
 use heliograph_connectors::channel::Incoming;
 use http_body_util::Limited;
-use hyper::body::Frame;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::Api;
@@ -73,7 +70,7 @@ pub(super) async fn receive(api: &Api, wanted: Wanted<'_>, request: Request) -> 
     if body.size_hint().lower() > (limit + AROUND_MAX) as u64 {
         return Err(Problem::too_large(limit));
     }
-    let body = Body::new(Limited::new(Paced::new(body, PROGRESS_TIME), limit + AROUND_MAX));
+    let body = Body::new(Limited::new(body, limit + AROUND_MAX));
     let mut request = Request::from_parts(parts, body);
     DefaultBodyLimit::disable().apply(&mut request);
     let form = Multipart::from_request(request, &()).await;
@@ -106,15 +103,17 @@ async fn read(
     texts: &mut BTreeMap<String, String>,
 ) -> Result<(), Problem> {
     let limit = api.intake.limits.upload;
-    let mut around = 0;
-    while let Some(mut field) = form.next_field().await.map_err(|error| broken(&error, limit))? {
+    let (mut around, mut pace) = (0, Pace::of(PROGRESS_TIME));
+    while let Some(mut field) =
+        pace.within(form.next_field()).await?.map_err(|error| broken(&error, limit))?
+    {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "source" && found.is_none() {
-            *found = Some(keep(api, wanted, field).await?);
+            *found = Some(keep(api, wanted, field, &mut pace).await?);
             continue;
         }
         let mut text = Vec::new();
-        while let Some(bytes) = field.chunk().await.map_err(|error| broken(&error, limit))? {
+        while let Some(bytes) = pace.chunk(&mut field, limit).await? {
             around += bytes.len();
             if around > AROUND_MAX || texts.len() >= FIELDS_MAX {
                 return Err(Problem::bad_request("The form has too many fields beside its file"));
@@ -127,10 +126,15 @@ async fn read(
     Ok(())
 }
 
-async fn keep(api: &Api, wanted: &Wanted<'_>, field: Field<'_>) -> Result<(MediaFile, String), Problem> {
+async fn keep(
+    api: &Api,
+    wanted: &Wanted<'_>,
+    field: Field<'_>,
+    pace: &mut Pace,
+) -> Result<(MediaFile, String), Problem> {
     let limit = api.intake.limits.upload;
     let name = field.file_name().map(str::to_owned);
-    let mut part = Part { field, left: limit, limit, refused: None };
+    let mut part = Part { field, pace, left: limit, limit, refused: None };
     let kept = match Headed::of(&mut part).await {
         Ok(bytes) => keep_known(api, wanted, name.as_deref(), bytes).await,
         Err(error) => Err(Refused::Kept(error.into())),
@@ -178,6 +182,7 @@ async fn keep_known(
 /// The file of a form, as it comes.
 struct Part<'a> {
     field: Field<'a>,
+    pace: &'a mut Pace,
     left: usize,
     limit: usize,
     /// What its sender is to be told, when it is not taken for its size or its pace.
@@ -187,14 +192,14 @@ struct Part<'a> {
 #[async_trait::async_trait]
 impl Incoming for Part<'_> {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let problem = match self.field.chunk().await {
+        let problem = match self.pace.chunk(&mut self.field, self.limit).await {
             Ok(None) => return Ok(None),
             Ok(Some(bytes)) if bytes.len() <= self.left => {
                 self.left -= bytes.len();
                 return Ok(Some(bytes));
             }
             Ok(Some(_)) => Problem::too_large(self.limit),
-            Err(error) => broken(&error, self.limit),
+            Err(problem) => problem,
         };
         self.refused = Some(problem);
         Err(io::ErrorKind::UnexpectedEof.into())
@@ -203,72 +208,43 @@ impl Incoming for Part<'_> {
 
 /// Why a form could not be read.
 fn broken(error: &MultipartError, limit: usize) -> Problem {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if inner.is::<Stalled>() {
-            return Problem::too_slow();
-        }
-        cause = inner.source();
-    }
     if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
         return Problem::too_large(limit);
     }
     Problem::bad_request(error.body_text())
 }
 
-/// A body that must not stop coming.
-struct Paced {
-    body: Body,
-    /// Bytes since the time began that runs.
-    came: usize,
+/// How fast a form must come: so many bytes within so long, again and again.
+struct Pace {
     time: Duration,
-    end: Pin<Box<Sleep>>,
+    /// When the time is over that runs.
+    end: Instant,
+    /// Bytes since it began.
+    came: usize,
 }
 
-/// It stopped coming.
-#[derive(Debug, thiserror::Error)]
-#[error("the body stopped coming")]
-struct Stalled;
-
-impl Paced {
-    /// Gives it so long for so many bytes.
-    fn new(body: Body, time: Duration) -> Paced {
-        Paced { body, came: 0, time, end: Box::pin(sleep(time)) }
+impl Pace {
+    fn of(time: Duration) -> Pace {
+        Pace { time, end: Instant::now() + time, came: 0 }
     }
-}
 
-impl HttpBody for Paced {
-    type Data = Bytes;
-    type Error = axum::BoxError;
+    /// What comes, if it comes in time.
+    async fn within<T>(&self, coming: impl Future<Output = T>) -> Result<T, Problem> {
+        timeout_at(self.end, coming).await.map_err(|_| Problem::too_slow())
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.came += frame.data_ref().map_or(0, Bytes::len);
-                if self.came >= PROGRESS {
-                    self.came = 0;
-                    let end = Instant::now() + self.time;
-                    self.end.as_mut().reset(end);
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(ended) => Poll::Ready(ended.map(|result| result.map_err(Into::into))),
-            Poll::Pending => match self.end.as_mut().poll(context) {
-                Poll::Ready(()) => Poll::Ready(Some(Err(Stalled.into()))),
-                Poll::Pending => Poll::Pending,
-            },
+    /// The next bytes of a field, if they come in time.
+    async fn chunk(&mut self, field: &mut Field<'_>, limit: usize) -> Result<Option<Bytes>, Problem> {
+        let bytes = self.within(field.chunk()).await?.map_err(|error| broken(&error, limit))?;
+        self.came(bytes.as_ref().map_or(0, Bytes::len));
+        Ok(bytes)
+    }
+
+    fn came(&mut self, bytes: usize) {
+        self.came += bytes;
+        if self.came >= PROGRESS {
+            (self.came, self.end) = (0, Instant::now() + self.time);
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> hyper::body::SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -287,34 +263,18 @@ impl From<MediaError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::convert::Infallible;
-
-    use http_body_util::BodyExt;
-
-    /// A body that says this much and then nothing more.
-    struct Drip(Option<usize>);
-
-    impl HttpBody for Drip {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            match self.0.take() {
-                Some(size) => Poll::Ready(Some(Ok(Frame::data(vec![0; size].into())))),
-                None => Poll::Pending,
-            }
-        }
-    }
+    use std::future::pending;
 
     #[tokio::test]
     async fn a_form_that_stops_coming_is_given_up() {
-        for size in [1, PROGRESS] {
-            let drip = Body::new(Drip(Some(size)));
-            let read = Paced::new(drip, Duration::from_millis(20)).collect().await;
-            assert!(read.expect_err("it never ends").is::<Stalled>());
-        }
+        let mut pace = Pace::of(Duration::from_millis(20));
+        let first = pace.end;
+        pace.came(PROGRESS - 1);
+        assert_eq!(pace.end, first, "too little");
+        assert_eq!(pace.within(pending::<()>()).await, Err(Problem::too_slow()));
+        pace.came(1);
+        assert!(pace.end > first, "enough");
+        assert_eq!(pace.within(async { 7 }).await, Ok(7));
+        assert_eq!(pace.within(pending::<()>()).await, Err(Problem::too_slow()));
     }
 }

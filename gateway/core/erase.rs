@@ -358,6 +358,6 @@ mod tests {
         let walk = scene.store.walk(&app, &["optout"], None, 10).await.expect("a walk");
         let ids: Vec<&str> = walk.found.iter().map(|met| met.key.id.as_str()).collect();
         assert_eq!(ids, [hidden_id(&Id::new("i"), NUMBER)]);
-        assert_eq!(walk.found[0].stored.body, br#"{"at":7}"#[..]);
+        assert_eq!(*walk.found[0].stored.body, *br#"{"at":7}"#);
     }
 }

@@ -227,3 +227,117 @@ fn not_whole(why: io::Error) -> ChannelError {
     }
     not_kept(&why)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use heliograph_connectors::channel::{EgressError, Request, Response};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::core::Policy;
+    use crate::model::SystemClock;
+    use crate::store::{self, Batch, Expect};
+
+    /// A door that leads nowhere.
+    struct Shut;
+
+    #[async_trait]
+    impl Egress for Shut {
+        async fn call(&self, _: Request) -> Result<Response, EgressError> {
+            Err(EgressError::NotSent("shut".into()))
+        }
+
+        async fn download(&self, request: Request) -> Result<Response, EgressError> {
+            self.call(request).await
+        }
+    }
+
+    struct Stage {
+        dir: TempDir,
+        media: Media,
+        store: Arc<dyn store::Store>,
+        core: Core,
+        app: Id<App>,
+    }
+
+    impl Stage {
+        async fn set() -> Stage {
+            let (dir, clock) = (tempfile::tempdir().expect("a directory"), Arc::new(SystemClock));
+            let store = store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
+            let policy = Policy::lasting(Duration::from_secs(3600));
+            let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
+            let media = Media::open(dir.path().to_owned(), Arc::new(Shut)).expect("a directory");
+            Stage { dir, media, store, core, app: Id::new("app") }
+        }
+
+        async fn keep(&self, text: &'static str) -> MediaFile {
+            let file = MediaFile::new(Id::random(), self.core.now());
+            let kept = self.media.keep(&self.core, &self.app, &file, &mut Bytes::from(text)).await;
+            kept.expect("kept")
+        }
+
+        async fn is_there(&self, file: &MediaFile) -> bool {
+            self.media.find(&self.core, &self.app, file).await.expect("looked").is_some()
+        }
+
+        async fn discard(&self, file: &MediaFile) {
+            self.media.discard(&self.core, &self.app, file).await.expect("discarded");
+        }
+
+        /// The files on disk.
+        fn on_disk(&self) -> Vec<PathBuf> {
+            let list = |dir: &Path| -> Vec<PathBuf> {
+                let entries = std::fs::read_dir(dir).expect("a directory");
+                entries.map(|entry| entry.expect("an entry").path()).collect()
+            };
+            let (folders, mut files): (Vec<_>, Vec<_>) =
+                list(self.dir.path()).into_iter().partition(|path| path.is_dir());
+            files.extend(folders.iter().flat_map(|folder| list(folder)));
+            files
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_bytes_lie_once_until_their_last_file_goes() {
+        let stage = Stage::set().await;
+        let (one, two, other) = (stage.keep("abc").await, stage.keep("abc").await, stage.keep("abd").await);
+        assert_eq!((one.size, &one.digest), (Some(3), &two.digest));
+        assert_eq!(stage.on_disk().len(), 2);
+        stage.discard(&one).await;
+        stage.discard(&one).await;
+        assert!(stage.is_there(&two).await && stage.is_there(&other).await);
+        stage.discard(&two).await;
+        assert!(!stage.is_there(&two).await && stage.is_there(&other).await);
+        assert_eq!(stage.on_disk().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_a_disk_lost_are_there_again_when_they_come_again() {
+        let stage = Stage::set().await;
+        let one = stage.keep("abc").await;
+        std::fs::remove_file(&stage.on_disk()[0]).expect("removed");
+        assert!(!stage.is_there(&one).await);
+        let two = stage.keep("abc").await;
+        assert!(stage.is_there(&one).await && stage.is_there(&two).await);
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_under_its_id_is_found_and_taken_away() {
+        let stage = Stage::set().await;
+        let file = MediaFile::new(Id::random(), stage.core.now());
+        let mut batch = Batch::new(&stage.app);
+        batch.put("media", file.id.as_str(), &file, Expect::Absent, None);
+        stage.store.commit(batch).await.expect("written");
+        let folder = stage.dir.path().join(&file.id.as_str()[..2]);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(file.id.as_str()), "abc").expect("a file");
+        assert!(stage.is_there(&file).await);
+        stage.discard(&file).await;
+        assert!(!stage.is_there(&file).await);
+        assert!(stage.on_disk().is_empty());
+    }
+}

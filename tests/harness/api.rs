@@ -1,11 +1,15 @@
 //! A small HTTP client for stories: JSON in, JSON out, the path sent as written.
 
 use std::sync::{Once, OnceLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::Value;
 
 use super::form::Form;
+
+/// For a large form, on a slow, busy machine.
+const LONG: Duration = Duration::from_secs(120);
 
 /// What a server answered.
 #[derive(Clone, Debug)]
@@ -133,7 +137,7 @@ impl Api {
     ) -> Answer {
         let (kind, body) = form.finished();
         let method = http::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = client().request(method, format!("{}{path}", self.base)).body(body);
+        let mut request = client().request(method, format!("{}{path}", self.base)).body(body).timeout(LONG);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
@@ -146,7 +150,7 @@ impl Api {
 
     /// How many bytes come from an address, none of which are held.
     pub(crate) async fn drain(&self, path: &str) -> u64 {
-        let answer = client().get(format!("{}{path}", self.base)).send().await;
+        let answer = client().get(format!("{}{path}", self.base)).timeout(LONG).send().await;
         let mut answer = answer.expect("an answer");
         assert_eq!(answer.status(), 200);
         let mut count = 0;

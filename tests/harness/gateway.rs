@@ -109,6 +109,11 @@ impl Gateway {
         self.process.as_ref().expect("the gateway runs").memory()
     }
 
+    /// The processor time it took since it was started.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.process.as_ref().expect("the gateway runs").cpu()
+    }
+
     /// What comes of some work, and the most memory the gateway took meanwhile.
     pub(crate) async fn watched<T>(&self, work: impl Future<Output = T>) -> (T, Memory) {
         let mut work = std::pin::pin!(work);
@@ -125,11 +130,6 @@ impl Gateway {
                 return (done, most);
             }
         }
-    }
-
-    /// The processor time it took since it was started.
-    pub(crate) fn cpu(&self) -> Duration {
-        self.process.as_ref().expect("the gateway runs").cpu()
     }
 
     /// SIGKILL.

@@ -1,5 +1,6 @@
 //! Walks through documents and jobs, bite by bite: each is one short read.
 
+use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 
 use super::super::{Key, Met, Stored, Walk};
@@ -42,7 +43,7 @@ pub(super) fn documents(
 
 fn met(kind: &'static str, row: &Row<'_>) -> rusqlite::Result<Met> {
     let version: i64 = row.get(1)?;
-    let body = row.get_ref(2)?.as_bytes()?.to_vec().into();
+    let body = Bytes::copy_from_slice(row.get_ref(2)?.as_bytes()?);
     Ok(Met { key: Key { kind, id: row.get(0)? }, stored: Stored { version: version.unsigned_abs(), body } })
 }
 
