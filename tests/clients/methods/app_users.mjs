@@ -51,6 +51,21 @@ method('appUsers.update', async (world) => {
     assert.deepEqual((await world.api.appUsers.get(_id)).appUser, appUser);
 });
 
+method('appUsers.delete', async (world) => {
+    const { line, user, userId } = await world.linked({ givenName: 'Erin' });
+    await world.own.appUsers.sendMessage(user, { role: 'appMaker', type: 'text', text: 'Hello' });
+    await line.received(1);
+    assert.deepEqual(await world.api.appUsers.delete(userId), {});
+    const event = await world.heard('appUser:delete');
+    assert.equal(event.appUser._id, user);
+    await rejectedWith(world.api.appUsers.get(user), 'user_not_found');
+    await rejectedWith(world.api.appUsers.getMessages(userId), 'user_not_found');
+    await line.write('Who are you?');
+    const met = await world.heard('message:appUser');
+    assert.notEqual(met.appUser._id, user, 'whoever writes afterwards is a stranger');
+    await world.user({ userId });
+});
+
 method('appUsers.deleteProfile', async (world) => {
     const { _id } = await world.user({ givenName: 'Erin', email: 'erin@example.com', properties: { vip: true } });
     await world.own.appUsers.sendMessage(_id, { role: 'appMaker', type: 'text', text: 'Hello' });

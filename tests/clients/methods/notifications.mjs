@@ -33,6 +33,9 @@ for (const [kind, reports] of [
 
 method('notifications.postNotification', 'a template', async (world) => {
     const line = await world.joined('whatsapp');
+    const asked = { name: 'parcel', language: 'en', category: 'UTILITY' };
+    const messageTemplate = { ...asked, components: [{ type: 'BODY', text: 'It comes {{1}}.' }] };
+    await world.own.integrations.messageTemplates.create({ integrationId: line.id, messageTemplate });
     const template = {
         namespace: 'fake', name: 'parcel', language: { policy: 'deterministic', code: 'en' },
         components: [{ type: 'body', parameters: [{ type: 'text', text: 'today' }] }],
