@@ -254,7 +254,7 @@ async fn raw(store: &Arc<dyn Store>, places: &[(&str, &'static str, &str)]) -> S
     for (app, kind, id) in places {
         let found = store.read(&Id::new(*app), &[StoreKey::new(kind, *id)]).await.expect("a read");
         let stored = found.into_iter().next().flatten().expect("it is there");
-        text += &String::from_utf8(stored.body.to_vec()).expect("JSON");
+        text += std::str::from_utf8(&stored.body).expect("JSON");
     }
     text
 }
