@@ -19,7 +19,7 @@ use super::simulator::of_app;
 use super::wait::PATIENCE;
 
 /// Requests that may be open at one time, unless they are to follow each other.
-pub(crate) const CONNECTIONS: u64 = 64;
+pub(crate) const CONNECTIONS: u64 = 512;
 
 /// Requests that are sent before it counts.
 const WARM: u64 = 200;
