@@ -3,18 +3,19 @@
 //! Providers' addresses are the operator's own word. Webhook targets are the tenants' word, so they are checked
 //! twice: the host as written (a literal address never reaches a resolver) and every address it resolves to.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use heliograph_connectors::channel::{Egress, EgressError, Request, Response};
+use heliograph_connectors::channel::{Egress, EgressError, Incoming, Request, Response, Streamed};
 use http::HeaderMap;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::{Host, Url};
 
 use crate::model::{Clock, SystemClock, Timestamp};
@@ -46,6 +47,9 @@ const FILE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Files held in memory at one time, while they pass through.
 const FILES_MAX: usize = 4;
 
+/// Files that pass through without being held.
+const STREAMS_MAX: usize = 32;
+
 /// Redirects followed on the way to a file: providers send to their storage, and that may send on.
 const REDIRECTS_MAX: usize = 3;
 
@@ -56,6 +60,7 @@ pub struct ProviderEgress {
     files: reqwest::Client,
     guard: Arc<Guard>,
     open_files: Arc<Semaphore>,
+    open_streams: Arc<Semaphore>,
 }
 
 /// Posts to webhooks.
@@ -107,7 +112,19 @@ impl ProviderEgress {
             .redirect(guarded_redirects(guard.clone()))
             .dns_resolver(Arc::new(GuardedResolver { guard: guard.clone() }))
             .build()?;
-        Ok(ProviderEgress { client, files, guard, open_files: Arc::new(Semaphore::new(FILES_MAX)) })
+        let (open_files, open_streams) = (Semaphore::new(FILES_MAX), Semaphore::new(STREAMS_MAX));
+        let (open_files, open_streams) = (Arc::new(open_files), Arc::new(open_streams));
+        Ok(ProviderEgress { client, files, guard, open_files, open_streams })
+    }
+
+    /// The answer to a request for a file, before its body.
+    async fn file(&self, request: Request) -> Result<reqwest::Response, EgressError> {
+        let request =
+            reqwest::Request::try_from(request).map_err(|error| EgressError::NotSent(error.to_string()))?;
+        if !self.guard.permits(request.url()) {
+            return Err(EgressError::NotSent(BLOCKED.into()));
+        }
+        self.files.execute(request).await.map_err(unsent_or_unanswered)
     }
 }
 
@@ -139,14 +156,40 @@ impl Egress for ProviderEgress {
     }
 
     async fn download(&self, request: Request) -> Result<Response, EgressError> {
-        let request =
-            reqwest::Request::try_from(request).map_err(|error| EgressError::NotSent(error.to_string()))?;
-        if !self.guard.permits(request.url()) {
-            return Err(EgressError::NotSent(BLOCKED.into()));
-        }
         let _open = self.open_files.acquire().await;
-        let answer = self.files.execute(request).await.map_err(unsent_or_unanswered)?;
-        answered(answer, FILE_MAX).await
+        answered(self.file(request).await?, FILE_MAX).await
+    }
+
+    async fn stream(&self, request: Request) -> Result<Streamed, EgressError> {
+        let open = self.open_streams.clone().acquire_owned().await;
+        let open = open.map_err(|closed| EgressError::NotSent(closed.to_string()))?;
+        let answer = self.file(request).await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body: Box<dyn Incoming> = Box::new(Passing { answer, left: FILE_MAX, _open: open });
+        let mut response = Streamed::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+}
+
+/// A file on its way through.
+struct Passing {
+    answer: reqwest::Response,
+    /// So many bytes may still come.
+    left: usize,
+    _open: OwnedSemaphorePermit,
+}
+
+#[async_trait]
+impl Incoming for Passing {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let chunk = self.answer.chunk().await;
+        let chunk = chunk.map_err(|error| io::Error::other(chain(&error.without_url())))?;
+        let length = chunk.as_ref().map_or(0, Bytes::len);
+        let left = self.left.checked_sub(length);
+        self.left = left.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        Ok(chunk)
     }
 }
 

@@ -116,7 +116,7 @@ async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
             connection.await
         }
     };
-    let Err(error) = ended else { return };
+    let Err(error) = ended else { return rest.close().await };
     debug!(%error, "a connection ended badly");
     if error.is_timeout()
         && let Some(stream) = rest.unanswered()
@@ -176,6 +176,18 @@ mod tests {
         assert_eq!(answer(idle).await, "");
         tokio::time::timeout(Duration::from_secs(5), serving).await.expect("ends").expect("did not panic");
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_heard_by_who_is_still_sending() {
+        let (address, _stop, _serving) = started().await;
+        let body = vec![b' '; 16 << 20];
+        let head =
+            format!("POST /nowhere HTTP/1.1\r\nhost: example.org\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut peer = ask(address, &head).await;
+        peer.write_all(&body).await.expect("nobody hangs up");
+        let answered = answer(peer).await;
+        assert!(answered.starts_with("HTTP/1.1 404"), "{answered}");
     }
 
     #[test]

@@ -59,6 +59,9 @@ async fn what_is_no_profile_or_photo_is_refused(engine: Engine) {
     assert!(said.contains("must be a JPEG or PNG image"), "{said}");
     let said = put_photo(&rig, "picture", b"x").await.refused(400, "bad_request");
     assert!(said.contains("source: is required"), "{said}");
+    let mut large = b"\x89PNG\r\n\x1a\n".to_vec();
+    large.resize((5 << 20) + 1, 0);
+    put_photo(&rig, "source", &large).await.refused(413, "payload_too_large");
     api.put(&format!("{}/photo", profile()), &json!({})).await.refused(400, "bad_request");
     let on_twilio = of_app(&format!("/integrations/{TWILIO}/profile"));
     let said = api.get(&on_twilio).await.refused(400, "bad_request");

@@ -330,7 +330,8 @@ async fn a_referral_is_told_with_the_start_and_later_alone(engine: Engine) {
     tell(&rig, json!({"postback": started})).await;
     golden.compare("start.json", &rig.receiver.trigger("conversation:start").await);
     rig.receiver.trigger("postback").await;
-    tell(&rig, json!({"referral": referral("second")})).await;
+    let ad = json!({"ref": "second", "source": "ADS", "type": "OPEN_THREAD", "ad_id": "6045246247433"});
+    tell(&rig, json!({ "referral": ad })).await;
     golden.compare("referral.json", &rig.receiver.trigger("conversation:referral").await);
     let told = rig.receiver.triggers();
     assert_eq!(told.iter().filter(|trigger| trigger.starts_with("conversation:")).count(), 2, "{told:?}");

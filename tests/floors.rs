@@ -45,6 +45,7 @@ const ADDRESSES: &[(&str, &[&str], &str)] = &[
     ("hyper", &["gateway/server.rs", "gateway/sim/server.rs"], "one accept loop with its time limits"),
     ("hyper_util", &["gateway/server.rs", "gateway/sim/server.rs"], "one accept loop with its time limits"),
     ("ring", &["gateway/settings/sealed.rs"], "what is encrypted at rest is encrypted in one way"),
+    ("infer", &["gateway/media/"], "what a file is, is decided in one place"),
     ("prometheus_client", &["gateway/metrics/"], "what is counted stands on one page"),
     ("lettre", &["connectors/mailgun/"], "mail is one channel's business"),
 ];

@@ -15,6 +15,8 @@ on_both_engines! {
     an_integration_is_changed_where_that_is_named,
     another_credential_is_checked_before_it_counts,
     an_integration_is_removed_with_its_channel,
+    people_of_a_removed_integration_are_reached_elsewhere,
+    a_number_is_known_by_its_sid,
     a_declared_integration_belongs_to_the_file,
     another_app_sees_nothing_of_it,
     made_twice_under_one_key_it_is_made_once,
@@ -247,6 +249,55 @@ async fn an_integration_is_removed_with_its_channel(engine: Engine) {
     rig.gateway.api().post(&of_app("/notifications"), &body).await.refused(404, "integration_not_found");
     let said = json!({"integrationId": id_of(&made), "from": line.person, "text": "is anybody there?"});
     assert_eq!(rig.sim().control("/control/write", &said).await["status"], 404);
+}
+
+async fn people_of_a_removed_integration_are_reached_elsewhere(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let line = called("whatsapp");
+    let made = make(&rig, line).await;
+    let user = rig.user("steveb@example.com").await;
+    rig.link(&user, "+15145550149", json!({"type": "immediate"})).await;
+    let path = of_app(&format!("/appusers/{user}/channels"));
+    let body = json!({"type": "whatsapp", "phoneNumber": line.person, "confirmation": {"type": "immediate"}});
+    rig.gateway.api().post(&path, &body).await.expect(200);
+    let both = |event: &Value| event["trigger"] == "link:success" && event["channel"] == "whatsapp";
+    rig.receiver.event("both links", both).await;
+    rig.gateway.api().delete(&path_of(&made)).await.expect(200);
+    let shown = rig.get_user(&user).await;
+    let states: Vec<(&Value, &Value, &Value)> = shown["clients"]
+        .as_array()
+        .expect("clients")
+        .iter()
+        .map(|client| (&client["platform"], &client["status"], &client["primary"]))
+        .collect();
+    let (twilio, whatsapp) = (json!("twilio"), json!("whatsapp"));
+    let (active, inactive) = (json!("active"), json!("inactive"));
+    let expected = [(&twilio, &active, &json!(true)), (&whatsapp, &inactive, &json!(false))];
+    assert_eq!(states, expected, "{shown}");
+    let channels = rig.gateway.api().get(&path).await.expect(200);
+    let only = json!([{"type": "twilio", "integrationId": TWILIO, "phoneNumber": "+15145550149"}]);
+    assert_eq!(channels["channels"], only);
+    let said = json!({"role": "appMaker", "type": "text", "text": "Still there?"});
+    rig.gateway.api().post(&of_app(&format!("/appusers/{user}/messages")), &said).await.expect(201);
+    assert_eq!(rig.sim().first_to("+15145550149").await["text"], "Still there?");
+    assert_eq!(rig.gateway.api().delete(&format!("{path}/whatsapp")).await.expect(200), json!({}));
+}
+
+async fn a_number_is_known_by_its_sid(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let mut settings = called("twilio").settings();
+    settings.as_object_mut().expect("an object").remove("phoneNumber");
+    settings["phoneNumberSid"] = json!("PN00000000000000000000000000000004");
+    rig.sim().admit("before", "twilio", "http://127.0.0.1:1/", &settings).await;
+    let mut body = settings.clone();
+    body["type"] = json!("twilio");
+    let made =
+        rig.gateway.api().post(&of_app("/integrations"), &body).await.expect(201)["integration"].clone();
+    assert_eq!(made["phoneNumberSid"], settings["phoneNumberSid"]);
+    assert!(made["phoneNumber"].as_str().is_some_and(|number| number.starts_with("+1500555")), "{made}");
+    rig.sim().admit(id_of(&made), "twilio", hooks_of(&made), &settings).await;
+    talk(&rig, called("twilio"), &made, "by sid").await;
+    assert_eq!(rig.sim().first_to(called("twilio").person).await["from"], made["phoneNumber"]);
 }
 
 async fn a_declared_integration_belongs_to_the_file(engine: Engine) {

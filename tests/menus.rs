@@ -15,6 +15,8 @@ on_both_engines! {
     what_cannot_be_shown_is_refused,
     a_page_that_joins_later_shows_the_apps_menu,
     a_menu_outlives_a_restart_and_goes_with_its_integration,
+    another_page_of_the_integration_shows_its_menu,
+    an_integration_goes_though_its_menu_cannot_be_taken_down,
 }
 
 async fn rig(engine: Engine) -> Rig {
@@ -31,7 +33,12 @@ fn postback(text: &str) -> Value {
 
 /// The labels that Messenger shows on the page; none when it shows no menu.
 async fn labels(rig: &Rig) -> Vec<String> {
-    let api = Api::bearer(rig.sim_address(), "fake-page-token");
+    labels_of(rig, "fake-page-token").await
+}
+
+/// The same on the page that a token opens.
+async fn labels_of(rig: &Rig, token: &str) -> Vec<String> {
+    let api = Api::bearer(rig.sim_address(), token);
     let shown = api.get("/messenger/v25.0/me/messenger_profile?fields=persistent_menu").await.expect(200);
     let entries = shown["data"][0]["persistent_menu"][0]["call_to_actions"].as_array().cloned();
     let label = |entry: &Value| entry["title"].as_str().map(str::to_owned);
@@ -111,9 +118,14 @@ async fn what_cannot_be_shown_is_refused(engine: Engine) {
     assert_eq!(labels(&rig).await, Vec::<String>::new());
 }
 
-async fn make_page(rig: &Rig) -> String {
+async fn make_known(rig: &Rig) {
     let line = called("messenger");
     rig.sim().admit("before", line.kind, "http://127.0.0.1:1/", &line.settings()).await;
+}
+
+async fn make_page(rig: &Rig) -> String {
+    let line = called("messenger");
+    make_known(rig).await;
     let mut body = line.settings();
     body["type"] = json!(line.kind);
     let made = rig.gateway.api().post(&of_app("/integrations"), &body).await.expect(201);
@@ -135,6 +147,41 @@ async fn a_menu_outlives_a_restart_and_goes_with_its_integration(engine: Engine)
     rig.gateway.kill();
     rig.gateway.start().await;
     assert_eq!(rig.gateway.api().get(&path).await.expect(200), set);
+    make_known(&rig).await;
+    rig.gateway.api().put(&path, &json!({"items": [postback("Kept")]})).await.expect(200);
+    shows(&rig, &["Kept"]).await;
     rig.gateway.api().delete(&of_app(&format!("/integrations/{id}"))).await.expect(200);
+    shows(&rig, &[]).await;
     rig.gateway.api().get(&path).await.refused(404, "integration_not_found");
+}
+
+async fn another_page_of_the_integration_shows_its_menu(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let path = of_app(&format!("/integrations/{}", make_page(&rig).await));
+    let api = rig.gateway.api();
+    api.put(&format!("{path}/menu"), &json!({"items": [postback("Own")]})).await.expect(200);
+    shows(&rig, &["Own"]).await;
+    let other = json!({"pageId": "180005062400001", "pageAccessToken": "fake-other-page-token"});
+    let mut settings = called("messenger").settings();
+    settings.as_object_mut().expect("an object").extend(other.as_object().expect("an object").clone());
+    rig.sim().admit("other", "messenger", "http://127.0.0.1:1/", &settings).await;
+    api.put(&path, &other).await.expect(200);
+    eventually("the menu on the other page", async || {
+        (labels_of(&rig, "fake-other-page-token").await == ["Own"]).then_some(())
+    })
+    .await;
+}
+
+async fn an_integration_goes_though_its_menu_cannot_be_taken_down(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let path = of_app(&format!("/integrations/{}", make_page(&rig).await));
+    let api = rig.gateway.api();
+    api.put(&format!("{path}/menu"), &json!({"items": [postback("Own")]})).await.expect(200);
+    shows(&rig, &["Own"]).await;
+    // Meta forgets the token.
+    let mut settings = called("messenger").settings();
+    settings["pageAccessToken"] = json!("fake-new-token");
+    rig.sim().admit("before", "messenger", "http://127.0.0.1:1/", &settings).await;
+    assert_eq!(api.delete(&path).await.expect(200), json!({}));
+    api.get(&path).await.refused(404, "integration_not_found");
 }

@@ -84,8 +84,10 @@ async fn two_known_people_are_merged_when_asked(engine: Engine) {
     rig.link(&two, OTHER, json!({"type": "prompt"})).await;
     rig.sim().first_to(OTHER).await;
     assert_eq!(merge(&rig, &one, &two).await, json!({}));
-    let event = rig.receiver.trigger("merge:appUser").await;
-    assert_eq!(event["discarded"][0]["userId"], "two@example.com");
+    let mut golden = Golden::of("v1/merge");
+    golden.holes.bind("surviving", one.as_str());
+    golden.holes.bind("discarded", two.as_str());
+    golden.compare("webhooks/2.of_known_people.json", &rig.receiver.trigger("merge:appUser").await);
     let user = rig.get_user("one@example.com").await;
     assert_eq!(
         (&user["_id"], &user["givenName"], &user["surname"]),

@@ -13,7 +13,8 @@ on_both_engines! {
     only_whatsapp_with_its_account_has_templates,
     the_history_says_what_the_template_says,
     a_template_that_was_changed_at_meta_is_asked_about_again,
-    what_meta_does_not_know_reads_like_its_name,
+    a_template_that_fails_on_its_way_is_asked_about_again,
+    what_meta_does_not_know_reads_like_its_name_and_is_not_sent,
 }
 
 const ACCOUNT: &str = "100020003000400";
@@ -149,10 +150,35 @@ async fn a_template_that_was_changed_at_meta_is_asked_about_again(engine: Engine
     assert_eq!(reached(&rig, "greeting", "Ann").await.1, "Good day, Ann");
 }
 
-async fn what_meta_does_not_know_reads_like_its_name(engine: Engine) {
+async fn a_template_that_fails_on_its_way_is_asked_about_again(engine: Engine) {
     let rig = Rig::with(engine, with_account).await;
-    let (user, text) = reached(&rig, "unheard_of", "Ann").await;
-    assert_eq!(text, "unheard_of");
+    at_meta(&rig, "greeting", "Hello {{1}}").await;
+    assert_eq!(reached(&rig, "greeting", "Ann").await.1, "Hello Ann");
+    at_meta(&rig, "greeting", "Good day, {{1}}").await;
+    let person = called("whatsapp").person;
+    rig.sim().rule(json!({"destination": person, "behaviour": "fail", "code": 132015, "times": 1})).await;
+    let failed = send(&rig, "greeting", "Ann").await;
+    rig.receiver.about("notification:delivery:channel", &failed).await;
+    let event = rig.receiver.about("notification:delivery:failure", &failed).await;
+    assert_eq!(event["error"]["underlyingError"]["errors"][0]["code"], 132015, "{event}");
+    assert_eq!(reached(&rig, "greeting", "Ann").await.1, "Good day, Ann");
+}
+
+async fn what_meta_does_not_know_reads_like_its_name_and_is_not_sent(engine: Engine) {
+    let rig = Rig::with(engine, with_account).await;
+    let id = send(&rig, "unheard_of", "Ann").await;
+    let event = rig.receiver.about("notification:delivery:failure", &id).await;
+    assert_eq!(event["error"]["underlyingError"]["errors"][0]["code"], 132001, "{event}");
+    let line = called("whatsapp");
+    let hello = json!({"integrationId": line.integration, "from": line.person, "text": "Hello"});
+    rig.sim().control("/control/write", &hello).await;
+    let event = rig.receiver.trigger("message:appUser").await;
+    let user = event["appUser"]["_id"].as_str().expect("a user").to_owned();
+    let template = json!({"type": "template", "template": {"name": "unheard_of"}});
+    let body = json!({"role": "appMaker", "messageSchema": "whatsapp", "message": template});
+    let path = of_app(&format!("/appusers/{user}/messages"));
+    let answer = rig.gateway.api().post(&path, &body).await.expect(201);
+    assert_eq!(answer["message"]["text"], "unheard_of");
     let said = "&((template=[[unheard_of]] fallback=[[Hello]]))&";
     let body = json!({"role": "appMaker", "type": "text", "text": said});
     let answer =

@@ -11,6 +11,7 @@ use crate::harness::{eventually, ports};
 
 const README: &str = include_str!("../README.md");
 const MAP: &str = include_str!("../gateway/README.md");
+const MOVING: &str = include_str!("../gateway/MOVING.md");
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -158,7 +159,9 @@ fn is_there(target: &str, name: &str) -> bool {
             };
             source("tests/stores.rs").contains(&format!("{engine}::")) && texts.iter().any(is_case)
         }
-        ("client", _) => source("tests/clients/smooch_core.test.mjs").contains(&format!("test('{name}'")),
+        ("client", _) => files("tests/clients/methods", "mjs").iter().any(|text| {
+            text.contains(&format!("\nmethod('{name}', ")) || text.contains(&format!("    method('{name}', "))
+        }),
         ("outside", [_]) => ["tapes", "demo"].iter().any(|file| {
             source(&format!("tests/outside/{file}.rs")).contains(&format!("#[test]\n{function}"))
         }),
@@ -303,7 +306,7 @@ fn the_floors_are_those_of_the_test() {
 
 #[test]
 fn links_lead_somewhere() {
-    for (page, folder) in [(README, ""), (MAP, "gateway")] {
+    for (page, folder) in [(README, ""), (MAP, "gateway"), (MOVING, "gateway")] {
         let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.starts_with("http")) {
             let target = target.split('#').next().unwrap_or_default();

@@ -102,7 +102,7 @@ async fn settings_made_are_there_again(store: Arc<dyn Store>) {
     let limits = Limits { per_second: Some(3.0), ..Limits::default() };
     settings.limit(&channel.id, limits).await.expect("limits");
     let rename = |one: &mut Integration| one.display_name = Some("Line two".into());
-    let channel = settings.update_integration(&app(), &channel.id, rename).await.expect("a change");
+    let channel = settings.update_integration(&app(), &channel.id, rename, &|_| ()).await.expect("a change");
     assert_eq!((channel.limits, channel.display_name.as_deref()), (limits, Some("Line two")));
     assert!(key.id.starts_with("app_") && robots_key.id.starts_with("svc_"));
     for settings in [settings, open(&store).await] {
@@ -147,8 +147,8 @@ async fn settings_declared_refuse_change(store: Arc<dyn Store>) {
     let owner = KeyOwner::App(app());
     assert_eq!(refused(settings.delete_key(&owner, "app_declared").await), "declared key app_declared");
     let (twilio, declared_twilio) = (Id::new(TWILIO), format!("declared integration {TWILIO}"));
-    assert_eq!(refused(settings.update_integration(&app(), &twilio, |_| ()).await), declared_twilio);
-    assert_eq!(refused(settings.delete_integration(&app(), &twilio).await), declared_twilio);
+    assert_eq!(refused(settings.update_integration(&app(), &twilio, |_| (), &|_| ()).await), declared_twilio);
+    assert_eq!(refused(settings.delete_integration(&app(), &twilio, None).await), declared_twilio);
     let nobody = Id::new("cc");
     assert_eq!(refused(settings.update_app(&nobody, |_| ()).await), "not found");
     assert_eq!(refused(settings.create_key(&KeyOwner::App(nobody), "k".into(), &nothing).await), "not found");
@@ -204,7 +204,7 @@ async fn settings_deleted_open_nothing(store: Arc<dyn Store>) {
     settings.pause(&own.id, true, &|_| ()).await.expect("it is paused");
     settings.delete_key(&owner, &first.id).await.expect("a key is deleted");
     assert!(settings.key(&first.id).is_none() && settings.key(&second.id).is_some());
-    settings.delete_integration(&app(), &lent.id).await.expect("an integration is deleted");
+    settings.delete_integration(&app(), &lent.id, None).await.expect("an integration is deleted");
     assert!(settings.owner(&lent.id).is_none());
     settings.delete_app(&made.id).await.expect("an app is deleted");
     settings.delete_service_account(&robot.id).await.expect("a service account is deleted");
@@ -254,7 +254,7 @@ async fn raw(store: &Arc<dyn Store>, places: &[(&str, &'static str, &str)]) -> S
     for (app, kind, id) in places {
         let found = store.read(&Id::new(*app), &[StoreKey::new(kind, *id)]).await.expect("a read");
         let stored = found.into_iter().next().flatten().expect("it is there");
-        text += &String::from_utf8(stored.body).expect("JSON");
+        text += std::str::from_utf8(&stored.body).expect("JSON");
     }
     text
 }
@@ -288,7 +288,7 @@ async fn settings_are_sealed_with_a_key(store: Arc<dyn Store>) {
     assert!(another.contains("was not encrypted with this secrets.key"), "{another}");
     // With nothing left to open, the store still knows its key.
     again.delete_key(&KeyOwner::App(app()), &key.id).await.expect("deleted");
-    again.delete_integration(&app(), &channel.id).await.expect("deleted");
+    again.delete_integration(&app(), &channel.id, None).await.expect("deleted");
     again.delete_webhook(&app(), &webhook.id).await.expect("deleted");
     assert!(said(try_open(&store, Some(2), declared()).await).contains("this secrets.key"));
     assert!(said(try_open(&store, None, declared()).await).contains("secrets.key is not set"));

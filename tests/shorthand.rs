@@ -90,9 +90,13 @@ async fn a_stored_template_becomes_a_message_of_its_own(engine: Engine) {
     let sent = reached(&rig, NUMBER, 3).await;
     assert_eq!(sent.iter().map(|one| &one["text"]).collect::<Vec<_>>(), expected);
     assert_eq!(rig.messages(&user).await.iter().map(|one| &one["text"]).collect::<Vec<_>>(), expected);
-    let told = rig.receiver.events();
-    let told = told.iter().filter(|event| event["trigger"] == "message:appMaker");
-    assert_eq!(told.map(|event| &event["messages"][0]["text"]).collect::<Vec<_>>(), expected);
+    let told = eventually("all told", async || {
+        let mut told = rig.receiver.events();
+        told.retain(|event| event["trigger"] == "message:appMaker");
+        (told.len() == 3).then_some(told)
+    })
+    .await;
+    assert_eq!(told.iter().map(|event| &event["messages"][0]["text"]).collect::<Vec<_>>(), expected);
 
     let alone = say(&rig, &user, "%{{template:opening hours}}%").await;
     assert_eq!((&alone["message"]["text"], alone.get("extraMessages")), (&json!(expected[1]), None));

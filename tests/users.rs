@@ -32,6 +32,8 @@ async fn a_user_is_made_once_and_found_by_both_ids(engine: Engine) {
     }
     rig.gateway.api().post(&of_app("/appusers"), &body).await.refused(409, "conflict");
     rig.gateway.api().post(&of_app("/appusers"), &json!({})).await.refused(400, "bad_request");
+    // In a path either id names a person, so that nobody may be called by another's.
+    rig.gateway.api().post(&of_app("/appusers"), &json!({"userId": id})).await.refused(409, "conflict");
 }
 
 async fn a_user_that_is_not_there_is_not_found(engine: Engine) {

@@ -54,6 +54,8 @@ pub enum InboundEvent {
     },
     /// The person came through a link or an advertisement.
     Referral {
+        /// The provider's id of what brought it; the dedupe key.
+        provider_id: String,
         /// Who.
         from: Person,
         /// The link's code.

@@ -38,13 +38,13 @@ pub use content::{
     Action, Answer, Answered, AspectRatio, Body, Choice, Content, Field, FieldKind, Item, MapPlace,
     SelectOption,
 };
-pub use egress::{Egress, EgressError, Request, Response};
+pub use egress::{Egress, EgressError, Incoming, Request, Response, Streamed};
 pub use error::{ChannelError, Code, Fate, Scope};
 pub use inbound::{InboundEvent, InboundMessage, MediaSource, Person, Receipt, Stage};
 pub use menus::{Menu, MenuItem, Menus};
 pub use outbound::{
-    Accepted, Attempt, Connected, Destination, Earlier, InvalidDestination, Media, Occasion, OutboundMessage,
-    Verdict,
+    Accepted, Arriving, Attempt, Connected, Destination, Earlier, InvalidDestination, Media, Occasion,
+    OutboundMessage, Verdict,
 };
 pub use secret::Secret;
 #[cfg(test)]
@@ -100,7 +100,7 @@ pub trait Channel: Debug + Send + Sync {
     async fn send(&self, message: &OutboundMessage, egress: &dyn Egress) -> Result<Accepted, ChannelError>;
 
     /// Gets the file of an inbound message by the name that [`MediaSource::Held`] gave it.
-    async fn fetch(&self, _media: &str, _egress: &dyn Egress) -> Result<Media, ChannelError> {
+    async fn fetch(&self, _media: &str, _egress: &dyn Egress) -> Result<Arriving, ChannelError> {
         Err(ChannelError::permanent(Code::NotFound, "this channel's provider holds no files"))
     }
 

@@ -1,13 +1,17 @@
 //! What we tell a provider, and what it answers.
 
-use std::fmt;
+use std::{fmt, io};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde_json::Value;
 use url::Url;
 
-use super::{Body, Response};
+use super::{Body, ChannelError, Incoming, Response, Streamed};
+
+/// Bytes that are read of an answer that was to be a file and is none.
+const REFUSAL_MAX: usize = 64 << 10;
 
 /// One message on its way out: what [`super::Channel::send`] is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,12 +74,67 @@ pub struct Media {
 impl Media {
     /// The file in an answer, with the type and the name that its headers give it.
     pub fn of(answer: &Response) -> Media {
-        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        let media_type = header(CONTENT_TYPE).map(str::to_owned);
-        let name = header(CONTENT_DISPOSITION)
-            .and_then(|value| value.split(';').find_map(|part| part.trim().strip_prefix("filename=")))
-            .map(|name| name.trim_matches('"').to_owned());
+        let (media_type, name) = described(answer.headers());
         Media { bytes: answer.body().clone(), media_type, name }
+    }
+}
+
+/// The type and the name that headers give a file.
+fn described(headers: &HeaderMap) -> (Option<String>, Option<String>) {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let name = header(CONTENT_DISPOSITION)
+        .and_then(|value| value.split(';').find_map(|part| part.trim().strip_prefix("filename=")))
+        .map(|name| name.trim_matches('"').to_owned());
+    (header(CONTENT_TYPE).map(str::to_owned), name)
+}
+
+/// A file on its way from its provider.
+pub struct Arriving {
+    /// Its content, as it comes.
+    pub bytes: Box<dyn Incoming>,
+    /// Its type, where known.
+    pub media_type: Option<String>,
+    /// What its sender calls it, where known. Anything may stand in it.
+    pub name: Option<String>,
+}
+
+impl Arriving {
+    /// The file in an answer, with the type and the name that its headers give it. An answer that holds none is
+    /// understood by `refused`.
+    pub async fn of(
+        answer: Streamed,
+        refused: fn(&Response) -> ChannelError,
+    ) -> Result<Arriving, ChannelError> {
+        if answer.status().is_success() {
+            let (media_type, name) = described(answer.headers());
+            return Ok(Arriving { bytes: answer.into_body(), media_type, name });
+        }
+        let (head, mut body) = answer.into_parts();
+        let mut said = Vec::new();
+        while said.len() < REFUSAL_MAX
+            && let Ok(Some(bytes)) = body.next().await
+        {
+            said.extend_from_slice(&bytes);
+        }
+        Err(refused(&Response::from_parts(head, said.into())))
+    }
+
+    /// The whole file.
+    pub async fn whole(mut self) -> Result<Media, ChannelError> {
+        let mut whole = Vec::new();
+        let broken = |error: io::Error| ChannelError::transient(false, error.to_string());
+        while let Some(bytes) = self.bytes.next().await.map_err(broken)? {
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(Media { bytes: whole.into(), media_type: self.media_type, name: self.name })
+    }
+}
+
+// Written by hand because what comes cannot be shown.
+impl fmt::Debug for Arriving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Arriving { media_type, name, .. } = self;
+        write!(f, "Arriving({media_type:?}, {name:?})")
     }
 }
 

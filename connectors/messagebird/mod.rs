@@ -16,8 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::channel::{
-    Accepted, Attempt, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination,
-    Egress, Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Problem, Rate,
+    Accepted, Arriving, Attempt, Body, Capabilities, Channel, ChannelError, Confirmations, Connected,
+    Destination, Egress, Forged, InboundEvent, InvalidDestination, Malformed, OutboundMessage, Problem, Rate,
     RawWebhook, Reach, Receipt, Secret, Settings, Verdict, Verified, phone,
 };
 
@@ -123,8 +123,8 @@ impl Channel for MessageBird {
         outbound::accepted(&egress.call(outbound::create_message(self, message)?).await?)
     }
 
-    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Media, ChannelError> {
-        outbound::file(&egress.download(outbound::ask_for_file(self, media)?).await?)
+    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Arriving, ChannelError> {
+        Arriving::of(egress.stream(outbound::ask_for_file(self, media)?).await?, error::refused).await
     }
 
     async fn look_up(&self, provider_id: &str, egress: &dyn Egress) -> Result<Option<Receipt>, ChannelError> {

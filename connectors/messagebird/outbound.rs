@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{MessageBird, error};
 use crate::channel::text::{self, Unit};
 use crate::channel::{
-    Accepted, Body, ChannelError, Code, Connected, Content, Media, OutboundMessage, Request, Response,
+    Accepted, Body, ChannelError, Code, Connected, Content, OutboundMessage, Request, Response,
 };
 
 /// The longest body: 1377 characters of GSM 03.38 or 603 UTF-16 code units, nine segments either way.
@@ -66,11 +66,6 @@ pub(super) fn ask_for_file(messagebird: &MessageBird, address: &str) -> Result<R
     }
     let bad = |error| ChannelError::permanent(Code::BadRequest, format!("the file's address: {error}"));
     request.body(Bytes::new()).map_err(bad)
-}
-
-/// The file in the answer.
-pub(super) fn file(answer: &Response) -> Result<Media, ChannelError> {
-    if answer.status().is_success() { Ok(Media::of(answer)) } else { Err(error::refused(answer)) }
 }
 
 impl MessageBird {

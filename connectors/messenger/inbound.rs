@@ -76,8 +76,8 @@ impl Event<'_> {
         match kind {
             "message" => self.message(&from, said),
             "postback" => self.postback(&from, said),
-            "referral" => referral(&from, said).into_iter().collect(),
-            "optin" => optin(&from, said),
+            "referral" => referral(self.id_of(&from, kind), &from, said).into_iter().collect(),
+            "optin" => optin(self.id_of(&from, kind), &from, said),
             "delivery" => delivery(from, said),
             _ => watermark(said).map_or_else(
                 || vec![unrecognised("read without watermark")],
@@ -97,6 +97,11 @@ impl Event<'_> {
     /// Who it is about. A checkbox plugin knows no more than its own reference of a visitor.
     fn sender(&self) -> Option<Person> {
         text_of(&self.0["sender"]["id"]).filter(|id| is_id(id)).map(Person::at)
+    }
+
+    /// What is told without an id of its own is known by its moment: nobody does the same twice in one millisecond.
+    fn id_of(&self, from: &Person, kind: &str) -> String {
+        format!("{kind}.{}.{}", from.address, text_of(&self.0["timestamp"]).unwrap_or_default())
     }
 
     fn at(&self) -> Option<i64> {
@@ -122,25 +127,25 @@ impl Event<'_> {
             };
             events.push(message.into());
         }
-        events.extend(referral(from, &said["referral"]));
+        events.extend(referral(mid.to_owned(), from, &said["referral"]));
         if events.is_empty() {
             events.push(unrecognised("message without content"));
         }
         events
     }
 
-    /// A press. Older ones have no id of their own; nobody presses twice in one millisecond.
+    /// A press. Older ones have no id of their own.
     fn postback(&self, from: &Person, said: &Value) -> Vec<InboundEvent> {
-        let provider_id = said["mid"].as_str().map(str::to_owned).unwrap_or_else(|| {
-            format!("postback.{}.{}", from.address, text_of(&self.0["timestamp"]).unwrap_or_default())
-        });
+        let id = said["mid"].as_str().map_or_else(|| self.id_of(from, "postback"), str::to_owned);
         let press = match said["payload"].as_str() {
-            Some(payload) => {
-                InboundEvent::Postback { provider_id, from: from.clone(), payload: payload.to_owned() }
-            }
+            Some(payload) => InboundEvent::Postback {
+                provider_id: id.clone(),
+                from: from.clone(),
+                payload: payload.to_owned(),
+            },
             None => unrecognised("postback without payload"),
         };
-        std::iter::once(press).chain(referral(from, &said["referral"])).collect()
+        std::iter::once(press).chain(referral(id, from, &said["referral"])).collect()
     }
 }
 
@@ -248,22 +253,27 @@ fn echo(messenger: &Messenger, said: &Value) -> InboundEvent {
 }
 
 /// How a person came here.
-fn referral(from: &Person, said: &Value) -> Option<InboundEvent> {
+fn referral(provider_id: String, from: &Person, said: &Value) -> Option<InboundEvent> {
     said.is_object().then(|| {
         let code = ["ref", "ad_id", "source"].into_iter().find_map(|name| text_of(&said[name]));
-        InboundEvent::Referral { from: from.clone(), code: code.unwrap_or_default(), details: said.clone() }
+        let (from, code, mut details) = (from.clone(), code.unwrap_or_default(), said.clone());
+        // Receivers of the platform's events look for the advertisement under its own word, too.
+        if let Some(ad) = said.get("ad_id") {
+            details["adId"] = ad.clone();
+        }
+        InboundEvent::Referral { provider_id, from, code, details }
     })
 }
 
 /// A person asked for messages, through a plugin (which names itself) or for a topic.
-fn optin(from: &Person, said: &Value) -> Vec<InboundEvent> {
+fn optin(provider_id: String, from: &Person, said: &Value) -> Vec<InboundEvent> {
     if said["notification_messages_status"] == "STOP_NOTIFICATIONS" {
         // One topic less, which is not every message.
         return vec![unrecognised("optin stopped")];
     }
     let mut events = vec![InboundEvent::OptIn { from: from.clone() }];
     if said["ref"].is_string() {
-        events.extend(referral(from, said));
+        events.extend(referral(provider_id, from, said));
     }
     events
 }

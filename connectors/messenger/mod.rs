@@ -16,8 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::channel::{
-    Accepted, Activities, Body, Capabilities, Channel, ChannelError, Confirmations, Connected, Destination,
-    Egress, Forged, InboundEvent, InvalidDestination, Malformed, Media, Menus, OutboundMessage, Person,
+    Accepted, Activities, Arriving, Body, Capabilities, Channel, ChannelError, Confirmations, Connected,
+    Destination, Egress, Forged, InboundEvent, InvalidDestination, Malformed, Menus, OutboundMessage, Person,
     Problem, Rate, RawWebhook, Reply, Settings, Verified,
 };
 use crate::meta::Graph;
@@ -117,8 +117,8 @@ impl Channel for Messenger {
         outbound::accepted(&answer)
     }
 
-    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Media, ChannelError> {
-        outbound::file(&egress.download(outbound::ask_for_file(media)?).await?)
+    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Arriving, ChannelError> {
+        Arriving::of(egress.stream(outbound::ask_for_file(media)?).await?, outbound::no_file).await
     }
 
     async fn profile(&self, address: &str, egress: &dyn Egress) -> Result<Option<Person>, ChannelError> {

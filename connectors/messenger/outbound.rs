@@ -11,7 +11,7 @@ use super::{Messenger, error};
 use crate::channel::text::{self, Unit};
 use crate::channel::{
     Accepted, Action, AspectRatio, Body, ChannelError, Code, Connected, Content, Destination, Fate, Item,
-    Media, Occasion, OutboundMessage, Person, Request, Response,
+    Occasion, OutboundMessage, Person, Request, Response,
 };
 use crate::meta::error_in;
 
@@ -327,17 +327,14 @@ pub(super) fn ask_for_file(address: &str) -> Result<Request, ChannelError> {
     http::Request::get(address).body(Bytes::new()).map_err(bad)
 }
 
-/// The file in the answer.
-pub(super) fn file(answer: &Response) -> Result<Media, ChannelError> {
+/// An answer that holds no file.
+pub(super) fn no_file(answer: &Response) -> ChannelError {
     let status = answer.status();
-    if status.is_success() {
-        return Ok(Media::of(answer));
-    }
     let is_gone = matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE);
-    Err(ChannelError {
+    ChannelError {
         fate: if is_gone { Fate::Permanent } else { Fate::Transient { maybe_sent: false } },
         ..ChannelError::permanent(Code::NotFound, format!("the file's address answered {status}"))
-    })
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::{Sender, Twilio, error};
 use crate::channel::text::{self, Unit};
 use crate::channel::{
-    Accepted, Body, ChannelError, Code, Connected, Content, Media, OutboundMessage, Request, Response,
+    Accepted, Body, ChannelError, Code, Connected, Content, OutboundMessage, Request, Response,
 };
 
 /// The longest `Body`. The unit is not documented; UTF-16 code units are the strictest reading.
@@ -109,11 +109,6 @@ pub(super) fn ask_for_file(twilio: &Twilio, address: &str) -> Result<Request, Ch
     }
     let bad = |error| ChannelError::permanent(Code::BadRequest, format!("the file's address: {error}"));
     request.body(Bytes::new()).map_err(bad)
-}
-
-/// The file in the answer.
-pub(super) fn file(answer: &Response) -> Result<Media, ChannelError> {
-    if answer.status().is_success() { Ok(Media::of(answer)) } else { Err(error::refused(answer)) }
 }
 
 impl Twilio {

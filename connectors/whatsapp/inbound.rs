@@ -108,7 +108,8 @@ impl Update<'_> {
         let referral = self.message.get("referral").filter(|referral| referral.is_object()).map(|details| {
             let code =
                 text(details, "/source_id").or_else(|| text(details, "/ctwa_clid")).unwrap_or_default();
-            InboundEvent::Referral { from, code: code.to_owned(), details: details.clone() }
+            let (provider_id, code) = (id.to_owned(), code.to_owned());
+            InboundEvent::Referral { provider_id, from, code, details: details.clone() }
         });
         std::iter::once(said).chain(referral).collect()
     }

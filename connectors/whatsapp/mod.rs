@@ -21,10 +21,10 @@ use http::{Method, StatusCode};
 use self::approved::Account;
 use self::outbound::{FileRef, Upload};
 use crate::channel::{
-    Accepted, Activities, ApprovedTemplates, Body, BusinessProfile, Capabilities, Channel, ChannelError,
-    Confirmations, Connected, Content, Destination, Egress, Forged, InboundEvent, InvalidDestination,
-    Malformed, Media, OutboundMessage, Problem, Rate, RawWebhook, Reach, Reply, Response, Secret, Settings,
-    Verified, phone,
+    Accepted, Activities, ApprovedTemplates, Arriving, Body, BusinessProfile, Capabilities, Channel,
+    ChannelError, Confirmations, Connected, Content, Destination, Egress, Forged, InboundEvent,
+    InvalidDestination, Malformed, OutboundMessage, Problem, Rate, RawWebhook, Reach, Reply, Secret,
+    Settings, Streamed, Verified, phone,
 };
 use crate::meta::Graph;
 
@@ -186,7 +186,7 @@ impl Channel for WhatsApp {
         outbound::accepted(&answer, &message.destination.address)
     }
 
-    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Media, ChannelError> {
+    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Arriving, ChannelError> {
         let (id, name) = inbound::held(media)?;
         let mut answer = self.download_held(id, egress).await?;
         // The address is good for five minutes only; a fresh one may do better.
@@ -194,11 +194,8 @@ impl Channel for WhatsApp {
             answer = self.download_held(id, egress).await?;
         }
         let (media_type, file) = answer;
-        if !file.status().is_success() {
-            return Err(error::nothing_sent(error::refused(&file)));
-        }
-        let found = Media::of(&file);
-        Ok(Media {
+        let found = Arriving::of(file, |answer| error::nothing_sent(error::refused(answer))).await?;
+        Ok(Arriving {
             media_type: media_type.or(found.media_type),
             name: name.or(found.name),
             bytes: found.bytes,
@@ -242,11 +239,11 @@ impl WhatsApp {
         &self,
         id: &str,
         egress: &dyn Egress,
-    ) -> Result<(Option<String>, Response), ChannelError> {
+    ) -> Result<(Option<String>, Streamed), ChannelError> {
         let path = format!("/{id}?phone_number_id={}", self.phone_number_id);
         let answer = egress.call(self.graph.request(Method::GET, &path, None)?).await?;
         let (url, media_type) = outbound::held_file(&answer)?;
-        let file = egress.download(outbound::ask_for_held(&self.graph, &url)?).await?;
+        let file = egress.stream(outbound::ask_for_held(&self.graph, &url)?).await?;
         Ok((media_type, file))
     }
 }

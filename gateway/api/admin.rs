@@ -1,5 +1,6 @@
 //! The operator's socket: health without a key, `/heliograph/v1` with one.
 
+mod compact;
 mod ledger;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
         .route("/metrics", get(metrics))
         .route("/heliograph/v1/notifications/{notification}", get(notification))
         .merge(ledger::routes())
+        .merge(compact::routes())
         .route("/heliograph/v1/deadletters", get(dead_letters))
         .route("/heliograph/v1/deadletters/replay", post(replay))
 }

@@ -20,6 +20,9 @@ const REQUESTS_MAX: usize = 2_048;
 /// The same for hooks, which are not to wait for callers nor callers for them.
 const HOOKS_MAX: usize = 1_024;
 
+/// Uploads at once, which may take long. Each holds a buffer or two, and a file that is written.
+const UPLOADS_MAX: usize = 64;
+
 /// So long a count is gone by. What is accepted meanwhile is added to it.
 const TRUSTED: Duration = Duration::from_secs(1);
 
@@ -32,6 +35,7 @@ pub struct Admission {
     backlog: u64,
     requests: Semaphore,
     hooks: Semaphore,
+    uploads: Semaphore,
     apps: Mutex<HashMap<Id<App>, Counted>>,
 }
 
@@ -46,12 +50,18 @@ impl Admission {
     /// Lets every app have so many sends waiting.
     pub fn new(backlog: u64) -> Admission {
         let (requests, hooks) = (Semaphore::new(REQUESTS_MAX), Semaphore::new(HOOKS_MAX));
-        Admission { backlog, requests, hooks, apps: Mutex::default() }
+        let uploads = Semaphore::new(UPLOADS_MAX);
+        Admission { backlog, requests, hooks, uploads, apps: Mutex::default() }
     }
 
     /// Room for a request of the API.
     pub(super) fn request(&self) -> Result<SemaphorePermit<'_>, Problem> {
         self.requests.try_acquire().map_err(|_| Problem::overloaded())
+    }
+
+    /// Room for a request that brings a file.
+    pub(super) fn upload(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.uploads.try_acquire().map_err(|_| Problem::overloaded())
     }
 
     /// Room for a hook.

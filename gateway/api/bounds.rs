@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::Api;
 use super::problem::Problem;
 use super::receive::BODY_TIME;
+use super::upload::is_upload;
 
 /// Bytes of an address, its query included.
 const ADDRESS_MAX: usize = 2_048;
@@ -27,7 +28,10 @@ const WORK_TIME: Duration = Duration::from_secs(30);
 
 /// Around the routes of the API.
 pub(super) async fn request(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let room = api.intake.admission.request();
+    let room = match is_upload(&request) {
+        true => api.intake.admission.upload(),
+        false => api.intake.admission.request(),
+    };
     within(room, request, next).await
 }
 
@@ -43,6 +47,10 @@ async fn within<T>(room: Result<T, Problem>, request: Request, next: Next) -> Re
         Ok(room) => room,
         Err(problem) => return problem.into_response(),
     };
+    if is_upload(&request) {
+        // As long as it goes on coming.
+        return next.run(request).await;
+    }
     match timeout(BODY_TIME + WORK_TIME, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("The request took too long").into_response(),

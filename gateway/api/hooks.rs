@@ -14,7 +14,8 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::core::Route;
+use crate::core::{CoreError, Route};
+use crate::media::MediaError;
 use crate::model::{Id, Integration, MediaFile, Tenant};
 
 use super::problem::Problem;
@@ -262,15 +263,20 @@ impl Candidate {
         let integration = self.tenant.integration(&self.integration).ok_or(Taken::Gone)?;
         let route = route(&self.tenant, integration, &*self.channel);
         let Understood { replay_key, mut events } = understood;
+        let mut files = Vec::new();
         for event in &events {
             api.core.metrics().hook_event(&integration.kind, word(event));
-            self.keep_file(api, event).await?;
+            files.extend(self.keep_file(api, event).await?);
         }
         if self.channel.capabilities().profiles {
             // They are wanted, not needed: nothing is lost because a provider is slow to say who somebody is.
             let _ = timeout(PROFILES_TIME, self.name_strangers(api, route, &mut events)).await;
         }
         let ingested = api.core.ingest(route, replay_key.as_deref(), events).await;
+        let ingested = match ingested {
+            Ok(()) => self.drop_unclaimed(api, files).await,
+            Err(error) => Err(error),
+        };
         ingested.map_err(|error| {
             warn!(integration = %integration.id, %error, "a hook could not be stored");
             if error.is_unavailable() { Taken::StoreAway } else { Taken::NotNow }
@@ -280,14 +286,30 @@ impl Candidate {
 
 impl Candidate {
     /// A file that came with the hook is on disk before the message that needs it is stored.
-    async fn keep_file(&self, api: &Api, event: &InboundEvent) -> Result<(), Taken> {
-        let InboundEvent::Message(said) = event else { return Ok(()) };
-        let Some(MediaSource::Enclosed(media)) = &said.media else { return Ok(()) };
-        let id = MediaFile::enclosed_id(&self.integration, &said.provider_id, &media.bytes);
-        api.media.keep(&id, &media.bytes).await.map_err(|error| {
+    async fn keep_file(&self, api: &Api, event: &InboundEvent) -> Result<Option<Id<MediaFile>>, Taken> {
+        let InboundEvent::Message(said) = event else { return Ok(None) };
+        let Some(MediaSource::Enclosed(media)) = &said.media else { return Ok(None) };
+        let (app, enclosed) = (&self.tenant.app.id, (said.provider_id.as_str(), media));
+        let kept = api.media.keep_enclosed(&api.core, app, &self.integration, enclosed).await;
+        kept.map(Some).map_err(|error| {
             warn!(integration = %self.integration, %error, "a file could not be kept");
-            Taken::NotNow
+            match error {
+                MediaError::Store(error) if error.is_unavailable() => Taken::StoreAway,
+                _ => Taken::NotNow,
+            }
         })
+    }
+
+    /// Files of what became no message, such as the answer to a question of the platform's, are nobody's.
+    async fn drop_unclaimed(&self, api: &Api, files: Vec<Id<MediaFile>>) -> Result<(), CoreError> {
+        let app = &self.tenant.app.id;
+        for id in files {
+            let file = api.core.media(app, &id).await?;
+            if let Some(file) = file.filter(|file| file.user.is_none()) {
+                api.media.discard(&api.core, app, &file).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks the provider who the people are that nobody knows yet.

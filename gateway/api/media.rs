@@ -1,4 +1,5 @@
-//! `/media`: files that people sent. Whoever knows the address may see the file, as on the platform itself.
+//! `/media`: files that people sent, and that were uploaded. Whoever knows the address may see the file, as on the
+//! platform itself; for a private one it takes a token as well.
 
 use std::sync::Arc;
 
@@ -21,7 +22,10 @@ use crate::model::{App, Id, MediaFile};
 
 use super::Api;
 use super::problem::Problem;
-use super::receive::Named;
+use super::receive::{Asked, Named};
+
+/// Bytes of a file that are read at a time.
+const CHUNK: usize = 64 << 10;
 
 /// Types that a browser may show in place; all others are downloaded, because a page among them would run as
 /// ours.
@@ -38,23 +42,37 @@ struct MediaPath {
     file: Id<MediaFile>,
 }
 
-/// `/media/{app}/{file}/{name}`
-async fn show(State(api): State<Arc<Api>>, Named(path): Named<MediaPath>) -> Result<Response, Problem> {
-    let file = api.core.media(&path.app, &path.file).await?.ok_or_else(Problem::not_found)?;
-    if let Some(found) = found(&api, &file).await? {
-        return Ok(found);
-    }
-    let file = fetch(&api, &path.app, &file).await?;
-    found(&api, &file).await?.ok_or_else(Problem::not_found)
+#[derive(Debug, Deserialize)]
+struct Shown {
+    #[serde(default)]
+    token: String,
 }
 
-async fn found(api: &Api, file: &MediaFile) -> Result<Option<Response>, Problem> {
-    let found = api.media.find(&file.id).await.map_err(|error| {
+/// `/media/{app}/{file}/{name}`
+async fn show(
+    State(api): State<Arc<Api>>,
+    Named(path): Named<MediaPath>,
+    Asked(shown): Asked<Shown>,
+) -> Result<Response, Problem> {
+    let app = &path.app;
+    let file = api.core.media(app, &path.file).await?.ok_or_else(Problem::not_found)?;
+    if !file.is_shown_by(app, &shown.token, api.core.now()) {
+        return Err(Problem::forbidden("The file is private: its address needs a token that still holds"));
+    }
+    if let Some(found) = found(&api, app, &file).await? {
+        return Ok(found);
+    }
+    let file = fetch(&api, app, &file).await?;
+    found(&api, app, &file).await?.ok_or_else(Problem::not_found)
+}
+
+async fn found(api: &Api, app: &Id<App>, file: &MediaFile) -> Result<Option<Response>, Problem> {
+    let found = api.media.find(&api.core, app, file).await.map_err(|error| {
         warn!(media = %file.id, %error, "a file could not be read");
         Problem::unavailable("The file cannot be read now")
     })?;
     Ok(found.map(|(content, length)| {
-        let mut response = Body::from_stream(ReaderStream::new(content)).into_response();
+        let mut response = Body::from_stream(ReaderStream::with_capacity(content, CHUNK)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         let kind = file.media_type.as_deref().and_then(|kind| HeaderValue::from_str(kind).ok());
@@ -76,7 +94,8 @@ fn is_shown(media_type: &str) -> bool {
 
 /// The file is not here yet: whoever asks first brings it.
 async fn fetch(api: &Api, app: &Id<App>, file: &MediaFile) -> Result<MediaFile, Problem> {
-    let channel = api.channels.get(&file.integration).ok_or_else(Problem::not_found)?;
+    let integration = file.integration.as_ref().ok_or_else(Problem::not_found)?;
+    let channel = api.channels.get(integration).ok_or_else(Problem::not_found)?;
     match api.media.fetch(&api.core, app, file, &*channel).await {
         Ok(file) => Ok(file),
         Err(error) if error.fate == Fate::Permanent => {

@@ -24,6 +24,7 @@ mod spooled;
 mod table;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod v1;
 mod v2;
 
@@ -110,6 +111,8 @@ pub struct Intake {
 pub struct BodyLimits {
     /// To the API.
     pub api: usize,
+    /// A file, uploaded to the API.
+    pub upload: usize,
     /// From a provider.
     pub hook: usize,
     /// From Mailgun, whose hooks carry attachments.

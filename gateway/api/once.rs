@@ -23,6 +23,7 @@ use super::gate::Passed;
 use super::limits::owner_of;
 use super::problem::Problem;
 use super::receive::{Asked, whole};
+use super::upload::is_upload;
 use crate::core::{Earlier, Mark, Once};
 use crate::model::{App, Id};
 
@@ -80,7 +81,8 @@ impl FromRequestParts<Arc<Api>> for Marked {
 
 /// Around every route, behind its gate: lets a POST that names a key through to its use case once.
 pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || !request.headers().contains_key(HEADER) {
+    // A form is never held whole, so it is not known again.
+    if request.method() != Method::POST || !request.headers().contains_key(HEADER) || is_upload(&request) {
         return next.run(request).await;
     }
     match guarded(&api, request, next).await {
@@ -159,9 +161,7 @@ fn again(earlier: Earlier) -> Result<Response, Problem> {
             let kind = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
             Ok((status, kind, body).into_response())
         }
-        Earlier::TooLong => {
-            Err(Problem::conflict("This was done before; its answer was too long to be kept"))
-        }
+        Earlier::NotKept => Err(Problem::conflict("This was done before; its answer is not kept")),
         Earlier::Another => {
             Err(Problem::unprocessable("This Idempotency-Key was used for a request with another body"))
         }

@@ -70,6 +70,11 @@ impl Problem {
         }
     }
 
+    /// Whether it is the caller's to change something: then nothing was done.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.status.is_client_error()
+    }
+
     /// 400; the path names the field.
     pub(super) fn invalid(path: &str, message: &str) -> Problem {
         Problem { field: Some(path.to_owned()), ..Problem::bad_request(message) }
@@ -132,6 +137,11 @@ impl Problem {
     pub(super) fn address_too_long(limit: usize) -> Problem {
         let description = format!("An address may have at most {limit} bytes");
         Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", description)
+    }
+
+    /// 415
+    pub(super) fn unsupported_media_type(description: &str) -> Problem {
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", description)
     }
 
     /// 422

@@ -26,12 +26,12 @@ use super::*;
 use crate::core::Policy;
 use crate::egress::ProviderEgress;
 use crate::media::Media;
-use crate::model::{App, Id, Integration, Job, Key, KeyScope, NewJob, SystemClock, Tenant, Timestamp};
+use crate::model::{App, Id, Integration, Job, Key, KeyScope, NewJob, SystemClock, Tenant, Timestamp, Work};
 use crate::settings::{Declared, Sealer};
 use crate::spool::Spool;
 use crate::store::{
-    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally,
-    Waiting,
+    Batch, Cut, Epoch, Key as StoreKey, ListEntry, Met, Queue, Razed, Settlement, Store, StoreError, Stored,
+    Tally, Waiting, Walk,
 };
 
 const APP: &str = "5963c0d619a30a2e00de36b8";
@@ -90,6 +90,30 @@ impl Store for Empty {
     }
     fn bell(&self, _: Queue) -> Arc<Notify> {
         Arc::default()
+    }
+    async fn walk(
+        &self,
+        _: &Id<App>,
+        _: &[&'static str],
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Walk<Met>, StoreError> {
+        gone()
+    }
+    async fn jobs(&self, _: &Id<App>, _: Option<&str>, _: usize) -> Result<Walk<Job>, StoreError> {
+        gone()
+    }
+    async fn strike(&self, _: &Id<App>, _: &[Id<Job>]) -> Result<usize, StoreError> {
+        gone()
+    }
+    async fn revise(&self, _: &Id<App>, _: &Id<Job>, _: &Work) -> Result<(), StoreError> {
+        gone()
+    }
+    async fn raze(&self, _: &Id<App>, _: Option<&str>, _: usize) -> Result<Razed, StoreError> {
+        gone()
+    }
+    async fn compact(&self) -> Result<(), StoreError> {
+        gone()
     }
     async fn healthy(&self) -> Result<(), StoreError> {
         gone()
@@ -158,7 +182,7 @@ async fn api() -> Arc<Api> {
         recorder: None,
         media: Arc::new(Media::open(std::env::temp_dir(), Arc::new(egress)).expect("a directory")),
         intake: Intake {
-            limits: BodyLimits { api: 1_000, hook: 2_000, mail_hook: 4_000 },
+            limits: BodyLimits { api: 1_000, upload: 1_000, hook: 2_000, mail_hook: 4_000 },
             admission: Admission::new(1_000),
             in_flight: InFlight::default(),
             inquiries: Inquiries::default(),

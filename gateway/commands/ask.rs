@@ -44,6 +44,7 @@ pub(super) async fn ask(command: &Command, place: Place) -> Result<Answer, Strin
         Command::Pause { integration, at } => desk.pause(integration, "pause", at).await,
         Command::Resume { integration, at } => desk.pause(integration, "resume", at).await,
         Command::Limits(limits) => desk.limits(limits).await,
+        Command::Compact { .. } => desk.compact().await,
     }
 }
 
@@ -120,6 +121,16 @@ impl Desk {
         let answer = self.door.call(call).await?;
         let state = if answer["integration"]["paused"] == true { "paused" } else { "running" };
         Ok(Answer::new(answer, format!("integration {integration} is {state}\n")))
+    }
+
+    async fn compact(&self) -> Result<Answer, String> {
+        let answer = self.door.call(Call::post(&["compact"], json!({}))).await?;
+        let erasing = answer["erasing"].as_u64().unwrap_or(0);
+        let mut text = format!("the store's files were written anew in {} ms\n", answer["tookMs"]);
+        if erasing > 0 {
+            text += &format!("{erasing} erasures were not done by then: do it again later\n");
+        }
+        Ok(Answer { json: answer, text, is_well: erasing == 0 })
     }
 
     /// Sets what was named on the command line; the rest stays as it is.

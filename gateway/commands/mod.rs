@@ -44,6 +44,11 @@ pub(crate) enum Command {
     },
     /// Show how fast an integration may go, or change it.
     Limits(Limits),
+    /// Let what was deleted leave the files of the store; exit 1 if somebody is still being erased.
+    Compact {
+        #[command(flatten)]
+        at: At,
+    },
 }
 
 /// Whom to ask, and how to print the answer.
@@ -192,7 +197,8 @@ impl Command {
             Command::Trace { at, .. }
             | Command::Audit { at }
             | Command::Pause { at, .. }
-            | Command::Resume { at, .. } => at,
+            | Command::Resume { at, .. }
+            | Command::Compact { at } => at,
             Command::Limits(limits) => &limits.at,
             Command::Deadletters(letters) => match &letters.act {
                 None => &letters.list.at,

@@ -61,7 +61,7 @@ impl Core {
             known.conversation.business_last_read = Some(newest(&known.conversation, now));
             save(&mut batch, known.conversation_version, &known.conversation);
         }
-        if let Some(client) = choose(&known.user.clients, None)?
+        if let Some(client) = choose(tenant, &known.user, None)?
             && let Some(channel) = channels(&client.integration)
             && channel.activity().is_some_and(|face| face.shows(activity))
         {

@@ -148,10 +148,7 @@ impl Core {
         tenant: &Tenant,
         delivery: &Delivery,
     ) -> Result<Vec<Announced>, StoreError> {
-        let mut of = Vec::new();
-        for webhook in &delivery.hearers {
-            of.extend(STAGES.map(|stage| (webhook, id_of(delivery.id.as_str(), webhook, stage))));
-        }
+        let of = told_of(delivery);
         let ids: Vec<String> = of.iter().map(|(_, id)| id.clone()).collect();
         let found = self.read_told(&tenant.app.id, &ids).await?;
         let mut announced = Vec::new();
@@ -170,6 +167,22 @@ impl Core {
 
 /// What a delivery can be told of, each at most once.
 const STAGES: [char; 3] = ['c', 'u', 'f'];
+
+/// Under what it is kept how each webhook was told of a delivery.
+fn told_of(delivery: &Delivery) -> Vec<(&Id<Webhook>, String)> {
+    let mut of = Vec::new();
+    for webhook in &delivery.hearers {
+        of.extend(STAGES.map(|stage| (webhook, id_of(delivery.id.as_str(), webhook, stage))));
+    }
+    of
+}
+
+/// Forgets how webhooks were told of a delivery.
+pub(super) fn forget_told(delivery: &Delivery, batch: &mut Batch) {
+    for (_, id) in told_of(delivery) {
+        batch.delete(TOLD, id);
+    }
+}
 
 fn told_id(webhook: &Id<Webhook>, what: &What) -> Option<String> {
     let What::Delivery { told, subject, .. } = what else { return None };
@@ -194,15 +207,7 @@ fn order_key(what: &What) -> &str {
         What::Message { message, .. } => message.conversation.as_str(),
         What::Delivery { conversation: Some(conversation), .. } => conversation.as_str(),
         What::Delivery { destination, .. } => &destination.address,
-        What::Link { user, .. }
-        | What::ClientAdded { user, .. }
-        | What::ClientRemoved { user, .. }
-        | What::Postback { user, .. }
-        | What::ConversationStarted { user, .. }
-        | What::Read { user, .. }
-        | What::Referral { user, .. }
-        | What::Typing { user, .. }
-        | What::Merged { surviving: user, .. } => user.conversation.as_str(),
         What::UserDeleted { user } => user.conversation.as_str(),
+        what => what.user().map_or("", |user| user.conversation.as_str()),
     }
 }

@@ -126,7 +126,7 @@ impl Core {
         toward: Option<&Toward>,
     ) -> Result<Option<Client>, CoreError> {
         let known = self.find_known(tenant, user).await?;
-        Ok(choose(&known.user.clients, toward)?.cloned())
+        Ok(choose(tenant, &known.user, toward)?.cloned())
     }
 }
 

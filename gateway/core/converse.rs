@@ -102,7 +102,7 @@ impl Core {
             return Err(CoreError::ConversationFull);
         }
         let client = match post.author.role {
-            Role::Business => choose(&known.user.clients, post.destination.as_ref())?.cloned(),
+            Role::Business => choose(tenant, &known.user, post.destination.as_ref())?.cloned(),
             Role::User => None,
         };
         let mut recent_notifications = match post.author.role {
@@ -178,7 +178,7 @@ fn author_of(
         (Some(name), _) => name.clone(),
         (None, Role::Business) => tenant.app.name.clone(),
         (None, Role::User) => {
-            let last = choose(&user.clients, None)?;
+            let last = choose(tenant, user, None)?;
             let channel = last.and_then(|client| channels(&client.integration));
             let word = channel.as_ref().map(|channel| channel.capabilities().word);
             name_of(tenant, user, word, last.map(|client| client.address.as_str()))
@@ -226,9 +226,11 @@ fn said(
     }
 }
 
-/// The identity a message goes to: where the caller says, else where the person was last.
+/// The identity a message goes to: where the caller says, else where the person was last. Where the integration is
+/// gone nobody can be reached.
 pub(super) fn choose<'a>(
-    clients: &'a [Client],
+    tenant: &Tenant,
+    user: &'a User,
     toward: Option<&Toward>,
 ) -> Result<Option<&'a Client>, CoreError> {
     let fits = |client: &&Client| match toward {
@@ -236,7 +238,10 @@ pub(super) fn choose<'a>(
         Some(Toward::Integration(id)) => client.integration == *id,
         Some(Toward::Kind(kind)) => client.kind == *kind,
     };
-    let usable = clients.iter().filter(|client| client.status == ClientStatus::Active).filter(fits);
+    let is_live = |client: &&Client| {
+        client.status == ClientStatus::Active && tenant.integration(&client.integration).is_some()
+    };
+    let usable = user.clients.iter().filter(is_live).filter(fits);
     let chosen = usable.max_by_key(|client| client.last_seen.max(client.linked_at));
     if chosen.is_none() && toward.is_some() {
         return Err(CoreError::Invalid("destination: the user has no client there".into()));
@@ -350,13 +355,26 @@ mod tests {
 
     #[test]
     fn messages_go_where_the_person_was_last_unless_told_otherwise() {
-        let clients = [client("a", Some(1)), client("b", Some(2)), client("c", None)];
-        let chosen =
-            |toward: Option<Toward>| choose(&clients, toward.as_ref()).map(|c| c.map(|c| c.id.to_string()));
+        let user = User {
+            clients: vec![
+                client("a", Some(1)),
+                client("b", Some(2)),
+                client("c", None),
+                client("gone", Some(3)),
+            ],
+            ..User::new(Timestamp::from_millis(0))
+        };
+        let of = |id| Integration::new(Id::new(id), Id::new("app"), "twilio", Map::new());
+        let integrations = vec![of("a"), of("b"), of("c")];
+        let tenant = Tenant { app: App::new(Id::new("app"), "Demo"), integrations, webhooks: Vec::new() };
+        let chosen = |toward: Option<Toward>| {
+            choose(&tenant, &user, toward.as_ref()).map(|c| c.map(|c| c.id.to_string()))
+        };
         assert_eq!(chosen(None).expect("any will do"), Some("c-b".into()));
         assert_eq!(chosen(Some(Toward::Integration(Id::new("c")))).expect("is linked"), Some("c-c".into()));
         assert!(chosen(Some(Toward::Kind("whatsapp".into()))).is_err());
-        assert!(matches!(choose(&[], None), Ok(None)));
+        assert!(chosen(Some(Toward::Integration(Id::new("gone")))).is_err());
+        assert!(matches!(choose(&tenant, &User::new(Timestamp::from_millis(0)), None), Ok(None)));
     }
 
     fn text_of(message: &Message) -> &str {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use heliograph_connectors::channel::{ChannelError, Fate, Receipt, Stage};
 use tracing::info;
 
-use crate::model::{Delivery, DeliveryError, Notified};
-use crate::store::{Batch, Expect, Record};
+use crate::model::{App, Delivery, DeliveryError, Id, Integration, Notified};
+use crate::store::{Batch, Expect, Record, Versioned};
 
-use super::records::{Early, ProviderId, address_id};
+use super::hidden::{both_ids, hidden_id};
+use super::records::{Early, ProviderId};
 use super::settle::Scene;
 use super::{Core, CoreError};
 
@@ -36,11 +37,7 @@ impl Core {
             return Ok(None);
         }
         let app = &scene.tenant.app.id;
-        let integration = scene.integration.id.clone();
-        let found = self.store.load::<ProviderId>(app, &address_id(&integration, &id)).await?;
-        let expect = found.as_ref().map_or(Expect::Absent, |read| Expect::Version(read.version));
-        let fresh = || ProviderId { integration, id, reference: None, early: Vec::new() };
-        let mut kept = found.map_or_else(fresh, |read| read.value);
+        let (expect, mut kept) = self.provider_id(app, &scene.integration.id, &id).await?;
         let early = Early::of(receipt);
         if kept.reference.is_none() && !kept.early.contains(&early) && kept.early.len() < EARLY_MAX {
             info!(integration = %scene.integration.id, status = receipt.status, "a receipt waits for its message");
@@ -51,6 +48,26 @@ impl Core {
             self.store.commit(batch).await?;
         }
         Ok(kept.reference)
+    }
+
+    /// What is known of a provider's id, and the condition under which it may be written.
+    async fn provider_id(
+        &self,
+        app: &Id<App>,
+        integration: &Id<Integration>,
+        id: &str,
+    ) -> Result<(Expect, ProviderId), CoreError> {
+        let found = self.store.load_all::<ProviderId>(app, &both_ids(integration, id)).await?;
+        let expect = match found.first() {
+            Some(Some(read)) => Expect::Version(read.version),
+            _ => Expect::Absent,
+        };
+        let hidden = hidden_id(integration, id);
+        let fresh = || ProviderId { hidden: hidden.clone(), reference: None, early: Vec::new() };
+        // Before ids were hidden it was kept under the id itself.
+        let found: Option<Versioned<ProviderId>> = found.into_iter().flatten().next();
+        let kept = found.map_or_else(fresh, |read| ProviderId { hidden: hidden.clone(), ..read.value });
+        Ok((expect, kept))
     }
 
     /// Remembers whose the provider's ids are, and takes in the receipts that waited for them.
@@ -67,24 +84,19 @@ impl Core {
         let app = &scene.tenant.app.id;
         for part in 0..delivery.parts.len() {
             let Some(id) = delivery.parts[part].provider_id.clone() else { continue };
-            let key = address_id(&delivery.integration, &id);
-            let found = self.store.load::<ProviderId>(app, &key).await?;
-            let expect = found.as_ref().map_or(Expect::Absent, |read| Expect::Version(read.version));
-            let waited = match found {
-                Some(read) if read.value.reference.is_some() => continue,
-                Some(read) => read.value.early,
-                None => Vec::new(),
-            };
-            for early in waited {
+            let (expect, kept) = self.provider_id(app, &delivery.integration, &id).await?;
+            if kept.reference.is_some() {
+                continue;
+            }
+            for early in kept.early {
                 delivery.reported(part, &early.status, scene.now);
                 let stage = scene.with_pause(early.into_stage());
                 told.extend(delivery.receipt(part, Some(id.clone()), stage, scene.reach(), scene.now));
             }
             let reference = Some(delivery.reference(part));
-            let kept =
-                ProviderId { integration: delivery.integration.clone(), id, reference, early: Vec::new() };
+            let kept = ProviderId { hidden: kept.hidden, reference, early: Vec::new() };
             let until = Some(scene.now + self.policy.keep_deliveries);
-            batch.put(ProviderId::KIND, key, &kept, expect, until);
+            batch.put(ProviderId::KIND, kept.record_id(), &kept, expect, until);
         }
         Ok(told)
     }

@@ -148,17 +148,56 @@ mod tests {
     use super::*;
     use crate::core::Policy;
     use crate::core::identify::Known;
-    use crate::model::{App, SystemClock, Work};
+    use crate::model::{App, SystemClock};
     use crate::store::{self, Store};
 
-    #[tokio::test]
-    async fn what_was_deleted_goes_in_bites_and_what_came_since_stays() {
+    async fn empty() -> (Core, Arc<dyn Store>, Id<App>) {
         let clock = Arc::new(SystemClock);
         let store: Arc<dyn Store> =
             store::open("embedded::memory:", 1, clock.clone()).await.expect("a store");
         let policy = Policy::lasting(Duration::from_secs(3600));
         let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
-        let app: Id<App> = Id::new("app");
+        (core, store, Id::new("app"))
+    }
+
+    fn as_claimed(app: &Id<App>, new: NewJob) -> Job {
+        let NewJob { id, group, lane, due, work } = new;
+        Job { id, app: app.clone(), group, lane, due, attempt: 0, work }
+    }
+
+    /// A thousand messages are too old, a hundred of them were deleted before; two hundred stay.
+    #[tokio::test]
+    async fn what_is_pruned_is_counted_off_and_looked_at_again_in_time() {
+        let (core, store, app) = empty().await;
+        let mut known = Known::stranger(core.now());
+        let began = core.now().millis() - 100_000;
+        known.conversation.message_count = 1_100;
+        known.conversation.cleared = Some(Timestamp::from_millis(began + 99));
+        let conversation = known.conversation.id.clone();
+        let mut batch = Batch::new(&app);
+        known.save(&mut batch);
+        for at in (0..1_000).chain(99_000..99_200) {
+            batch.append(messages_of(&conversation), began + at, format!("message {at}"));
+        }
+        store.commit(batch).await.expect("written");
+        let job = as_claimed(&app, NewJob::prune(&app, &conversation, core.now()));
+        let kept = Duration::from_secs(50);
+        for (count, is_last) in [(700, false), (200, false), (200, true)] {
+            let (settlement, batch) = core.prune(&job, &conversation, Some(kept)).await.expect("a bite");
+            store.commit(batch).await.expect("written");
+            let read = store.load::<Conversation>(&app, conversation.as_str()).await.expect("read");
+            assert_eq!(read.map(|read| read.value.message_count), Some(count));
+            let Settlement::Again(retry) = settlement else { panic!("there is more") };
+            let wait = retry.due.since(core.now());
+            assert_eq!(wait > Duration::from_secs(40), is_last, "{wait:?}");
+        }
+        let (settlement, batch) = core.prune(&job, &conversation, None).await.expect("nothing");
+        assert!(settlement == Settlement::Done && batch.is_empty(), "who keeps for ever has nothing pruned");
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_goes_in_bites_and_what_came_since_stays() {
+        let (core, store, app) = empty().await;
         let conversation = Known::stranger(core.now()).conversation.id;
         let list = messages_of(&conversation);
         let mut batch = Batch::new(&app);
@@ -167,9 +206,7 @@ mod tests {
         }
         store.commit(batch).await.expect("written");
         let up_to = Timestamp::from_millis(1_199);
-        let NewJob { id, group, lane, due, .. } = NewJob::sweep(&app, &conversation, up_to, core.now());
-        let work = Work::Sweep { conversation: conversation.clone(), up_to };
-        let job = Job { id, app: app.clone(), group, lane, due, attempt: 0, work };
+        let job = as_claimed(&app, NewJob::sweep(&app, &conversation, up_to, core.now()));
         for (left, is_last) in [(701, false), (201, false), (1, true)] {
             let (settlement, batch) = core.sweep(&job, &conversation, up_to).await.expect("a bite");
             store.commit(batch).await.expect("written");

@@ -158,6 +158,10 @@ impl Core {
     ) -> Result<User, CoreError> {
         let app = &tenant.app.id;
         let now = self.clock.now();
+        // Either id names a person in a path, so that one must not mean two people.
+        if self.store.load::<User>(app, &new.external_id).await?.is_some() {
+            return Err(CoreError::Conflict("User already exists".into()));
+        }
         let mut known = Known::stranger(now);
         let user = &mut known.user;
         user.external_id = new.external_id;
@@ -188,7 +192,9 @@ impl Core {
 
     pub(super) async fn find_user(&self, tenant: &Tenant, id: &str) -> Result<Versioned<User>, CoreError> {
         let app = &tenant.app.id;
-        if let Some(found) = self.store.load::<User>(app, id).await? {
+        if Id::<User>::is_like_ours(id)
+            && let Some(found) = self.store.load::<User>(app, id).await?
+        {
             return Ok(found);
         }
         match self.store.load::<ExternalId>(app, id).await? {

@@ -4,16 +4,17 @@ use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Pers
 use tracing::info;
 
 use crate::model::{
-    App, Confirmation, Conversation, Delivery, Event, Id, Message, NewJob, Notified, Source, State, Tenant,
-    Timestamp, User, What,
+    Confirmation, Conversation, Delivery, Event, Message, NewJob, Notified, Source, State, Tenant, Timestamp,
+    User, What,
 };
-use crate::store::{Batch, Cut, Expect, Key, Record};
+use crate::store::{Batch, Cut, Expect};
 
+use super::approved::forget_refused;
 use super::identify::{Known, name_of};
 use super::link::{Answer, answer};
 use super::media::size_of;
 use super::postback::{Press, carries};
-use super::records::{OptedOut, SEEN, Waiting, address_id, append_message, messages_of, referred, save};
+use super::records::{Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
 use super::{Core, CoreError, Route, Tries};
 
@@ -43,7 +44,7 @@ impl Core {
         // Marked after the effects, which are each taken in once: a crash between the two repeats nothing.
         if let Some(mark) = mark {
             let mut batch = Batch::new(app);
-            self.mark_seen(&mut batch, mark, Expect::Anything);
+            self.mark_seen(&mut batch, &mark, Expect::Anything);
             self.store.commit(batch).await?;
         }
         Ok(())
@@ -73,8 +74,8 @@ impl Core {
                     _ => Ok(()),
                 }
             }
-            InboundEvent::OptOut { from } => self.opt(scene, from, true).await,
-            InboundEvent::OptIn { from } => self.opt(scene, from, false).await,
+            InboundEvent::OptOut { from } => self.opt(scene, &from.address, true).await,
+            InboundEvent::OptIn { from } => self.opt(scene, &from.address, false).await,
             InboundEvent::Reached { from, up_to } => {
                 self.reached(scene, from, Timestamp::from_millis(*up_to), Stage::Delivered).await
             }
@@ -83,12 +84,9 @@ impl Core {
                 self.reached(scene, from, up_to, Stage::Read).await?;
                 self.read_until(scene, from, up_to).await
             }
-            InboundEvent::Referral { from, code, .. } if self.redeem(scene, from, code, None).await? => {
-                Ok(())
-            }
             InboundEvent::Typing { from, started } => self.typing(scene, from, *started).await,
-            InboundEvent::Referral { from, code, details } => {
-                self.referred_here(scene, from, code, details).await
+            InboundEvent::Referral { provider_id, from, code, details } => {
+                self.referred_here(scene, provider_id, from, code, details).await
             }
             InboundEvent::Unrecognised { kind } => {
                 info!(integration = %scene.integration.id, kind, "unrecognised provider event");
@@ -108,10 +106,10 @@ impl Core {
             return Ok(());
         }
         let mut batch = Batch::new(app);
-        self.mark_seen(&mut batch, mark, Expect::Absent);
+        self.mark_seen(&mut batch, &mark, Expect::Absent);
         let mut known = self.meet(scene, &said.from, &mut batch).await?;
         let recent_notifications = self.recent_notifications(scene.tenant, &known.conversation).await?;
-        let content = self.with_own_address(scene, said, &mut batch);
+        let content = self.with_own_address(scene, said, &known.user.id, &mut batch).await?;
         let mut message = self.enter(scene, &mut known, said, content);
         if let Some(quoted) = &said.quoted {
             message.quoted = Some(self.quoted(app, &message.conversation, quoted).await?);
@@ -155,7 +153,7 @@ impl Core {
         save(&mut batch, Some(read.version), &read.value);
         let only_an_answer = matches!(link.confirmation, Confirmation::Prompt);
         if only_an_answer {
-            self.mark_seen(&mut batch, mark.to_owned(), Expect::Absent);
+            self.mark_seen(&mut batch, mark, Expect::Absent);
         }
         self.store.commit(batch).await?;
         Ok(only_an_answer)
@@ -221,7 +219,7 @@ impl Core {
             return Ok(());
         }
         let mut batch = Batch::new(app);
-        self.mark_seen(&mut batch, mark, Expect::Absent);
+        self.mark_seen(&mut batch, &mark, Expect::Absent);
         let mut known = self.meet(scene, from, &mut batch).await?;
         known.seen_at(&scene.integration.id, &from.address, scene.now);
         let button =
@@ -264,6 +262,9 @@ impl Core {
         let told = delivery.receipt(part, provider_id, stage, scene.reach(), scene.now);
         let lag = delivery.accepted_at().filter(|_| told.contains(&Notified::User));
         let mut batch = Batch::new(app);
+        if let Stage::Failed(error) = &receipt.stage {
+            forget_refused(scene.route(), &read.value.body, error.provider_code.as_deref(), &mut batch);
+        }
         let moved = self.moved(scene, read, told, &mut batch).await?;
         if !is_worked && moved.state == State::Queued {
             // As old as it is, it comes before what waits: its integration may have to slow down.
@@ -274,32 +275,5 @@ impl Core {
             self.metrics.receipt(scene.channel.capabilities().kind, scene.now.since(accepted));
         }
         Ok(())
-    }
-
-    /// A person wants no more messages, or wants them again.
-    async fn opt(&self, scene: Scene<'_>, from: &Person, out: bool) -> Result<(), CoreError> {
-        let mut batch = Batch::new(&scene.tenant.app.id);
-        let opted = OptedOut {
-            integration: scene.integration.id.clone(),
-            address: from.address.clone(),
-            at: scene.now,
-        };
-        if out {
-            batch.put(OptedOut::KIND, opted.record_id(), &opted, Expect::Anything, None);
-        } else {
-            batch.delete(OptedOut::KIND, opted.record_id());
-        }
-        self.store.commit(batch).await?;
-        Ok(())
-    }
-
-    async fn was_seen(&self, app: &Id<App>, mark: &str) -> Result<bool, CoreError> {
-        let seen = self.store.read(app, &[Key::new(SEEN, mark)]).await?;
-        Ok(seen.first().is_some_and(Option::is_some))
-    }
-
-    fn mark_seen(&self, batch: &mut Batch, mark: String, expect: Expect) {
-        let expires = self.clock.now() + self.policy.keep_dedupe;
-        batch.put(SEEN, mark, &true, expect, Some(expires));
     }
 }

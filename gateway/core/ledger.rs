@@ -115,7 +115,7 @@ impl Core {
     }
 
     /// Takes the totals and the lists along with a delivery.
-    fn book(&self, now: Timestamp, delivery: &mut Delivery, batch: &mut Batch) {
+    pub(super) fn book(&self, now: Timestamp, delivery: &mut Delivery, batch: &mut Batch) {
         let before = delivery.booked.clone();
         for (total, delta) in delivery.book() {
             batch.add(Total::FAMILY, total.counter(&delivery.integration), delta);

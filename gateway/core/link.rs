@@ -93,9 +93,12 @@ impl Core {
         let mut read = self.find_user(scene.tenant, user).await?;
         let mut batch = Batch::new(app);
         if read.value.client_at(&scene.integration.id, address).is_some() {
-            once.enter(&mut batch, scene.now, &read.value);
+            // Written once more only to be sure that they are still there.
+            save(&mut batch, Some(read.version), &read.value);
+            let shown = scene.tenant.reaching(read.value);
+            once.enter(&mut batch, scene.now, &shown);
             self.store.commit(batch).await?;
-            return Ok(read.value);
+            return Ok(shown);
         }
         let person = Person::at(address);
         let client = client_of(scene, &person, ClientStatus::Pending);
@@ -143,6 +146,7 @@ impl Core {
             self.attach(scene, &mut read.value, &pending, &mut batch).await?;
         }
         save(&mut batch, Some(read.version), &read.value);
+        let shown = scene.tenant.reaching(shown);
         once.enter(&mut batch, scene.now, &shown);
         self.store.commit(batch).await?;
         Ok(shown)

@@ -9,7 +9,7 @@ use crate::model::{ClientStatus, Confirmation, Id, Integration, LinkOutcome, Pen
 use crate::store::{Batch, Expect, Record};
 
 use super::identify::client_of;
-use super::records::{SEEN, save};
+use super::records::save;
 use super::settle::Scene;
 use super::{Core, CoreError};
 
@@ -76,7 +76,7 @@ impl Core {
         mark: &str,
     ) -> Result<bool, CoreError> {
         let Content::Text { text, .. } = &said.content else { return Ok(false) };
-        self.redeem(scene, &said.from, text, Some(mark)).await
+        self.redeem(scene, &said.from, text, mark).await
     }
 
     /// Links whoever brings a code, and uses it up. Whether it was one.
@@ -85,7 +85,7 @@ impl Core {
         scene: Scene<'_>,
         from: &Person,
         words: &str,
-        mark: Option<&str>,
+        mark: &str,
     ) -> Result<bool, CoreError> {
         let app = &scene.tenant.app.id;
         let Some(code) = code_in(words) else { return Ok(false) };
@@ -105,9 +105,7 @@ impl Core {
         // Written once more only to be sure that nobody else used it meanwhile.
         batch.update(&asked);
         batch.delete(LinkRequest::KIND, code);
-        if let Some(mark) = mark {
-            batch.put(SEEN, mark, &true, Expect::Absent, Some(scene.now + self.policy.keep_dedupe));
-        }
+        self.mark_seen(&mut batch, mark, Expect::Absent);
         self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, &mut batch);
         self.attach(scene, &mut read.value, &link, &mut batch).await?;
         save(&mut batch, Some(read.version), &read.value);

@@ -20,6 +20,9 @@ const CHAIN_MAX: usize = 64;
 pub(super) struct Merged {
     pub(super) user: Id<User>,
     pub(super) into: Id<User>,
+    /// Theirs, from which messages may still be on their way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) conversation: Option<Id<Conversation>>,
 }
 
 impl Record for Merged {
@@ -92,7 +95,11 @@ impl Core {
         other.save(batch);
         batch.delete(User::KIND, other.user.record_id());
         batch.delete(Conversation::KIND, other.conversation.record_id());
-        batch.insert(&Merged { user: other.user.id.clone(), into: surviving.id.clone() });
+        batch.insert(&Merged {
+            user: other.user.id.clone(),
+            into: surviving.id.clone(),
+            conversation: Some(other.conversation.id.clone()),
+        });
         batch.append(absorbed_by(&surviving.id), heard.now.millis(), other.user.id.as_str());
         let from = &other.conversation.id;
         if self.move_some(app, from, &mut read.value, &surviving.id, batch).await? {

@@ -50,8 +50,8 @@ pub enum Earlier {
         /// The body, as it was.
         body: String,
     },
-    /// The same request; its answer was too long to be kept.
-    TooLong,
+    /// The same request; its answer was too long to be kept, or told of somebody who was erased since.
+    NotKept,
     /// Another request had this key.
     Another,
 }
@@ -107,13 +107,32 @@ impl Core {
     }
 }
 
+/// A mark that only remembers that it was used, where its answer told of one of these names, or cannot be opened.
+pub(super) fn without_answer(seal: &dyn Seal, id: &str, body: &[u8], names: &[&str]) -> Option<Value> {
+    let mut kept: Value = serde_json::from_slice(body).ok()?;
+    let answer = seal.open(Kept::KIND, id, kept.get_mut(Kept::SECRET)?.take());
+    let answer = answer.map(|answer| answer.as_str().unwrap_or_default().to_owned());
+    if answer.is_ok_and(|answer| !names.iter().any(|name| answer.contains(name))) {
+        return None;
+    }
+    Some(kept)
+}
+
+/// Writes such a mark.
+pub(super) fn keep_mark(batch: &mut Batch, id: &str, version: u64, mark: &Value, now: Timestamp) {
+    batch.put(Kept::KIND, id, mark, Expect::Version(version), Some(now + KEPT));
+}
+
+/// The kind of marks.
+pub(super) const ONCE: &str = Kept::KIND;
+
 fn compare(mark: &Mark, kept: Kept) -> Earlier {
     if kept.digest != mark.digest {
         return Earlier::Another;
     }
     match kept.answer {
         Some(body) => Earlier::Answered { status: kept.status, body },
-        None => Earlier::TooLong,
+        None => Earlier::NotKept,
     }
 }
 
@@ -154,6 +173,6 @@ mod tests {
         assert_eq!(compare(&mark, kept(&mark, |()| Value::from(1))), answered);
         assert_eq!(compare(&other, kept(&mark, |()| Value::from(1))), Earlier::Another);
         let long: fn(&()) -> Value = |()| Value::from("x".repeat(ANSWER_MAX));
-        assert_eq!(compare(&mark, kept(&mark, long)), Earlier::TooLong);
+        assert_eq!(compare(&mark, kept(&mark, long)), Earlier::NotKept);
     }
 }

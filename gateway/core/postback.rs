@@ -65,7 +65,7 @@ impl Core {
             return Err(CoreError::Invalid(format!("actionId: names a {}, not a postback", pressed.kind())));
         };
         let payload = payload.clone();
-        let channel = choose(&known.user.clients, None)?.and_then(|client| channels(&client.integration));
+        let channel = choose(tenant, &known.user, None)?.and_then(|client| channels(&client.integration));
         let press = Press {
             client: None,
             source: Source::of("api"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::{Tenant, Timestamp, User};
+use crate::model::{NewJob, Tenant, Timestamp, User};
 use crate::store::Batch;
 
 use super::{Core, CoreError, Tries};
@@ -72,13 +72,16 @@ impl Core {
         user: &str,
         change: &ProfileChange,
     ) -> Result<User, CoreError> {
-        self.change_user(tenant, user, |user| applied(user, change.clone())).await
+        self.change_user(tenant, user, |user, _| applied(user, change.clone())).await
     }
 
-    /// Blanks what is known of a user. Messages stay.
+    /// Blanks what is known of a user, and soon also where it was copied to: in what is still to be told, what could
+    /// not be told, and what was answered. Messages stay.
     pub async fn forget_profile(&self, tenant: &Tenant, user: &str) -> Result<User, CoreError> {
-        let forget = |user: &mut User| {
+        let now = self.clock.now();
+        let forget = |user: &mut User, batch: &mut Batch| {
             user.forget_profile();
+            batch.job(NewJob::blank(&tenant.app.id, &user.id, now));
             Ok(())
         };
         self.change_user(tenant, user, forget).await
@@ -88,13 +91,13 @@ impl Core {
         &self,
         tenant: &Tenant,
         id: &str,
-        change: impl Fn(&mut User) -> Result<(), CoreError>,
+        change: impl Fn(&mut User, &mut Batch) -> Result<(), CoreError>,
     ) -> Result<User, CoreError> {
         let mut tries = Tries::default();
         loop {
             let mut read = self.find_user(tenant, id).await?;
-            change(&mut read.value)?;
             let mut batch = Batch::new(&tenant.app.id);
+            change(&mut read.value, &mut batch)?;
             batch.update(&read);
             let result = self.store.commit(batch).await.map(|()| read.value).map_err(CoreError::from);
             if !tries.again(&result) {

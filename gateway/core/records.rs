@@ -4,8 +4,7 @@ use heliograph_connectors::channel::Fate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    App, Client, Conversation, Delivery, DeliveryError, Id, Integration, Message, NewJob, Tenant, Timestamp,
-    User,
+    App, Client, Conversation, Delivery, DeliveryError, Id, Integration, Message, NewJob, Tenant, User,
 };
 use crate::store::{Batch, Expect, Record, Store, StoreError, Versioned};
 
@@ -96,27 +95,12 @@ impl Record for Waiting {
     }
 }
 
-/// A person who wants no more messages from an integration.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct OptedOut {
-    pub(super) integration: Id<Integration>,
-    pub(super) address: String,
-    pub(super) at: Timestamp,
-}
-
-impl Record for OptedOut {
-    const KIND: &'static str = "optout";
-
-    fn record_id(&self) -> String {
-        address_id(&self.integration, &self.address)
-    }
-}
-
 /// What is known of a provider's own id: where its delivery is, or what was said about it before that was known.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ProviderId {
-    pub(super) integration: Id<Integration>,
-    pub(super) id: String,
+    /// What stands for it: the id may hold an address.
+    #[serde(default)]
+    pub(super) hidden: String,
     pub(super) reference: Option<String>,
     /// Receipts that came before the answer to the send, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,7 +111,7 @@ impl Record for ProviderId {
     const KIND: &'static str = "provider";
 
     fn record_id(&self) -> String {
-        address_id(&self.integration, &self.id)
+        self.hidden.clone()
     }
 }
 

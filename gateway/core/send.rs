@@ -17,8 +17,8 @@ use crate::model::{
 use crate::store::{Batch, Retry, Settlement, Versioned};
 
 use super::approved::forget_refused;
+use super::hidden::Barred;
 use super::limited::count_call;
-use super::records::{OptedOut, address_id};
 use super::settle::Scene;
 use super::unknown::Hold;
 use super::watermark::on_its_way;
@@ -117,8 +117,13 @@ impl Core {
             self.save_delivery(scene.now, &mut read, &mut batch);
             return Ok(Begin::Slow(slowdown, batch));
         }
+        let barred = self.barred(app, &read.value).await?;
+        if barred.erased {
+            // Whoever erases the person also ends what was to be sent to them.
+            return Ok(Begin::Settle(Settlement::Done, batch));
+        }
         let delivery = &mut read.value;
-        let mut parts = match self.pieces(scene, delivery).await? {
+        let mut parts = match pieces(scene, delivery, barred) {
             Ok(parts) => parts,
             Err(error) => {
                 let told = delivery.failed(error, scene.now);
@@ -190,24 +195,6 @@ impl Core {
             Some(user) => Ok(self.person(&scene.tenant.app.id, user).await?.map(|read| read.value)),
             None => Ok(self.at_address(scene, &delivery.destination).await?.map(|known| known.user)),
         }
-    }
-
-    /// The pieces to send, or why nothing is to be sent at all.
-    async fn pieces(
-        &self,
-        scene: Scene<'_>,
-        delivery: &Delivery,
-    ) -> Result<Result<Vec<Body>, DeliveryError>, CoreError> {
-        if delivery.expires < scene.now {
-            return Ok(Err(error(Code::UncategorizedError, "the message expired before it could be sent")));
-        }
-        let address = address_id(&delivery.integration, &delivery.destination);
-        if !scene.integration.ignore_opt_out
-            && self.store.load::<OptedOut>(&scene.tenant.app.id, &address).await?.is_some()
-        {
-            return Ok(Err(error(Code::Forbidden, "the person opted out of messages from this sender")));
-        }
-        Ok(scene.channel.parts(&delivery.body).map_err(DeliveryError::from))
     }
 
     /// Draws the conclusion from a call's result. Pure but for reading: the caller commits, and on a conflict
@@ -311,10 +298,25 @@ impl Core {
             return Ok(None);
         }
         let told = read.value.failed(error(Code::UncategorizedError, "the integration is not active"), now);
+        if self.barred(&tenant.app.id, &read.value).await?.erased {
+            self.save_delivery(now, &mut read, &mut batch);
+            return Ok(Some(batch));
+        }
         self.tell(tenant, now, &mut read.value, None, told, &mut batch);
         self.save_delivery(now, &mut read, &mut batch);
         Ok(Some(batch))
     }
+}
+
+/// The pieces to send, or why nothing is to be sent at all.
+fn pieces(scene: Scene<'_>, delivery: &Delivery, barred: Barred) -> Result<Vec<Body>, DeliveryError> {
+    if delivery.expires < scene.now {
+        return Err(error(Code::UncategorizedError, "the message expired before it could be sent"));
+    }
+    if barred.opted_out && !scene.integration.ignore_opt_out {
+        return Err(error(Code::Forbidden, "the person opted out of messages from this sender"));
+    }
+    scene.channel.parts(&delivery.body).map_err(DeliveryError::from)
 }
 
 /// What the business said a link's first message is about.

@@ -75,13 +75,15 @@ impl Core {
             match read.value.purpose.clone() {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
                 Purpose::Notification { author, .. } => {
-                    let known = self.recipient(scene, &mut read.value, &told, author, batch).await?;
-                    self.tell(scene.tenant, scene.now, &mut read.value, known.as_ref(), told, batch);
+                    if let Some(known) = self.recipient(scene, &mut read.value, &told, author, batch).await? {
+                        self.tell(scene.tenant, scene.now, &mut read.value, known.as_ref(), told, batch);
+                    }
                 }
                 Purpose::Ping { .. } => {}
                 Purpose::Message { .. } => {
-                    let user = self.recipient_of_message(scene, &mut read.value, batch).await?;
-                    self.tell(scene.tenant, scene.now, &mut read.value, user.as_ref(), told, batch);
+                    if let Some(user) = self.recipient_of_message(scene, &mut read.value, batch).await? {
+                        self.tell(scene.tenant, scene.now, &mut read.value, Some(&user), told, batch);
+                    }
                 }
             }
         }
@@ -125,7 +127,7 @@ impl Core {
     }
 
     /// The person a notification went to. Met and entered into the history when the channel accepts it, so
-    /// that refused numbers leave no empty users.
+    /// that refused numbers leave no empty users. The outer `None`: they are erased, and nobody is told of them.
     async fn recipient(
         &self,
         scene: Scene<'_>,
@@ -133,12 +135,15 @@ impl Core {
         told: &[Notified],
         author: Author,
         batch: &mut Batch,
-    ) -> Result<Option<User>, CoreError> {
+    ) -> Result<Option<Option<User>>, CoreError> {
         if delivery.user.is_some() {
-            return self.still_known(scene, delivery).await;
+            return Ok(self.still_known(scene, delivery).await?.map(Some));
+        }
+        if self.barred(&scene.tenant.app.id, delivery).await?.erased {
+            return Ok(None);
         }
         if !told.iter().any(|told| matches!(told, Notified::Channel { .. })) {
-            return Ok(self.at_address(scene, &delivery.destination).await?.map(|known| known.user));
+            return Ok(Some(self.at_address(scene, &delivery.destination).await?.map(|known| known.user)));
         }
         let person = Person { aliases: delivery.aliases.clone(), ..Person::at(delivery.destination.clone()) };
         let mut known = self.meet(scene, &person, batch).await?;
@@ -146,10 +151,11 @@ impl Core {
         delivery.conversation = Some(known.conversation.id.clone());
         let content = self.shown(scene.route(), &delivery.body).await?;
         enter_history(scene, &mut known, delivery, (author, content), batch);
-        Ok(Some(known.user))
+        Ok(Some(Some(known.user)))
     }
 
-    /// The person a message of a conversation went to, with the addresses that its acceptance made known.
+    /// The person a message of a conversation went to, with the addresses that its acceptance made known; `None` when
+    /// they are erased.
     async fn recipient_of_message(
         &self,
         scene: Scene<'_>,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tracing::info;
 
 use crate::model::{Client, Event, Referral, Source, Tenant, Timestamp, What};
-use crate::store::Batch;
+use crate::store::{Batch, Expect};
 
 use super::identify::Known;
 use super::settle::Scene;
@@ -38,15 +38,23 @@ impl Core {
     }
 
     /// A person came through a link or an advertisement: that starts a conversation, or is told of one that started
-    /// before.
+    /// before. The code of a link request links them instead.
     pub(super) async fn referred_here(
         &self,
         scene: Scene<'_>,
+        provider_id: &str,
         from: &Person,
         code: &str,
         details: &Value,
     ) -> Result<(), CoreError> {
-        let mut batch = Batch::new(&scene.tenant.app.id);
+        let app = &scene.tenant.app.id;
+        // What brought it, a message or a press, is marked under the same id.
+        let mark = format!("{}:referral:{provider_id}", scene.integration.id);
+        if self.was_seen(app, &mark).await? || self.redeem(scene, from, code, &mark).await? {
+            return Ok(());
+        }
+        let mut batch = Batch::new(app);
+        self.mark_seen(&mut batch, &mark, Expect::Absent);
         let mut known = self.meet(scene, from, &mut batch).await?;
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
         let (source, referral) =
@@ -56,7 +64,7 @@ impl Core {
             self.starts(tenant, &mut known, client.as_ref(), &source, Some(referral), now, &mut batch);
         } else {
             let what = What::Referral { user: known.user.clone(), client, source, referral };
-            self.announce(&mut batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+            self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
         }
         known.save(&mut batch);
         Ok(self.store.commit(batch).await?)

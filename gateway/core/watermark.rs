@@ -73,6 +73,7 @@ impl Core {
     }
 }
 
-fn unread_by(integration: &Id<Integration>, address: &str) -> String {
+/// The list of what is on its way to a person, by when it left.
+pub(super) fn unread_by(integration: &Id<Integration>, address: &str) -> String {
     format!("unread:{integration}:{address}")
 }

@@ -47,6 +47,7 @@ pub struct Metrics {
     commit_time: Histogram,
     store_errors: Counters<1>,
     messages: Counters<2>,
+    erasures: Counter,
     spooled_hooks: Gauge,
     spooled_bytes: Gauge,
     levels: Arc<Levels>,
@@ -96,6 +97,7 @@ impl Default for Metrics {
             commit_time: quick(),
             store_errors: Family::default(),
             messages: Family::default(),
+            erasures: Counter::default(),
             spooled_hooks: Gauge::default(),
             spooled_bytes: Gauge::default(),
             levels: Arc::default(),
@@ -128,6 +130,7 @@ impl Metrics {
         registry.register_with_unit("store_commit", help, Unit::Seconds, self.commit_time.clone());
         let help = "Messages by what became of them";
         registry.register("messages", help, self.messages.clone());
+        registry.register("erasures", "People and apps taken away whole", self.erasures.clone());
         let help = "Hooks on disk that the store was not told yet";
         registry.register("spooled_hooks", help, self.spooled_hooks.clone());
         let help = "Their size on disk";
@@ -198,6 +201,11 @@ impl Metrics {
     pub fn messages(&self, integration: &str, became: &str, count: u64) {
         let labels = [("integration", integration.to_owned()), ("became", became.to_owned())];
         self.messages.get_or_create(&labels).inc_by(count);
+    }
+
+    /// All that was left of a person or an app is gone.
+    pub fn erased(&self) {
+        self.erasures.inc();
     }
 
     /// So many hooks, of so many bytes, wait on disk for the store.

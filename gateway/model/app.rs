@@ -8,7 +8,7 @@ use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Id, Timestamp};
+use super::{Client, ClientStatus, Id, Timestamp, User};
 
 /// A tenant: users, conversations and integrations live inside one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -339,6 +339,13 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// A person as they can be reached: on an integration that is gone they are inactive.
+    pub fn reaching(&self, mut user: User) -> User {
+        let gone = |client: &&mut Client| self.integration(&client.integration).is_none();
+        user.clients.iter_mut().filter(gone).for_each(|client| client.status = ClientStatus::Inactive);
+        user
+    }
+
     /// The integration with this id.
     pub fn integration(&self, id: &Id<Integration>) -> Option<&Integration> {
         self.integrations.iter().find(|integration| integration.id == *id)

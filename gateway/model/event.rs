@@ -165,6 +165,46 @@ pub enum What {
     },
 }
 
+impl What {
+    /// The person it is about, as far as known; nobody once they are erased.
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            What::Message { user, .. }
+            | What::Link { user, .. }
+            | What::ClientAdded { user, .. }
+            | What::ClientRemoved { user, .. }
+            | What::Postback { user, .. }
+            | What::ConversationStarted { user, .. }
+            | What::Read { user, .. }
+            | What::Referral { user, .. }
+            | What::Typing { user, .. }
+            | What::Merged { surviving: user, .. } => Some(user),
+            What::Delivery { user, .. } => user.as_ref(),
+            What::UserDeleted { .. } => None,
+        }
+    }
+
+    /// Blanks what describes the person. What was said stays.
+    pub fn forget_profile(&mut self) {
+        let (user, client) = match self {
+            What::Message { user, client, .. }
+            | What::Postback { user, client, .. }
+            | What::ConversationStarted { user, client, .. }
+            | What::Read { user, client, .. }
+            | What::Referral { user, client, .. }
+            | What::Typing { user, client, .. } => (Some(user), client.as_mut()),
+            What::ClientAdded { user, client, .. } | What::ClientRemoved { user, client, .. } => {
+                (Some(user), Some(client))
+            }
+            What::Link { user, .. } | What::Merged { surviving: user, .. } => (Some(user), None),
+            What::Delivery { user, .. } => (user.as_mut(), None),
+            What::UserDeleted { .. } => (None, None),
+        };
+        user.into_iter().for_each(User::forget_profile);
+        client.into_iter().for_each(Client::forget_profile);
+    }
+}
+
 /// What led a person to a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -38,6 +38,11 @@ impl<T> Id<T> {
         Id::new(uuid.to_string())
     }
 
+    /// Whether a text looks like one of [`Self::fresh`]: what does not, was never given out.
+    pub fn is_like_ours(text: &str) -> bool {
+        text.len() == 24 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
     /// A new id of pure chance, for what is never stored.
     pub fn random() -> Id<T> {
         Id::new(format!("{:032x}", rand::random::<u128>()))

@@ -72,6 +72,11 @@ pub enum Work {
         /// Which.
         media: Id<MediaFile>,
     },
+    /// Take bytes away that are no file's any more.
+    Unlink {
+        /// Where they are.
+        place: String,
+    },
     /// Give up a link that was not confirmed in time.
     Expire {
         /// Whose.
@@ -105,6 +110,20 @@ pub enum Work {
         /// Which.
         conversation: Id<Conversation>,
     },
+    /// Take away all that is left of a person who was deleted.
+    Erase {
+        /// Whom.
+        user: Id<User>,
+    },
+    /// Blank the profile of a person wherever it was copied to.
+    Blank {
+        /// Whose.
+        user: Id<User>,
+        /// What came later may say something new.
+        at: Timestamp,
+    },
+    /// Take away all that is left of an app.
+    EraseApp,
 }
 
 /// Something the business does, to be shown to a person.
@@ -160,14 +179,25 @@ impl NewJob {
         NewJob { lane, ..now }
     }
 
-    /// A file to be fetched; none waits for another.
-    pub fn fetch(file: &MediaFile) -> NewJob {
+    /// A file to be fetched from the provider of an integration; none waits for another.
+    pub fn fetch(integration: &Id<Integration>, file: &MediaFile) -> NewJob {
         NewJob {
             id: Id::fresh(file.created),
-            group: format!("{}>files", file.integration),
+            group: format!("{integration}>files"),
             lane: file.id.to_string(),
             due: file.created,
             work: Work::Fetch { media: file.id.clone() },
+        }
+    }
+
+    /// Bytes to be taken away; none wait for others.
+    pub fn unlink(app: &Id<App>, place: &str, now: Timestamp) -> NewJob {
+        NewJob {
+            id: Id::new(format!("unlink-{place}")),
+            group: format!("{app}>unlink"),
+            lane: place.to_owned(),
+            due: now,
+            work: Work::Unlink { place: place.to_owned() },
         }
     }
 
@@ -222,6 +252,25 @@ impl NewJob {
         NewJob { id: Id::new(&*id), group: format!("{app}>swept"), lane: id, due, work }
     }
 
+    /// A person to be erased. An app's store is walked for one of them at a time.
+    pub fn erase(app: &Id<App>, user: &Id<User>, now: Timestamp) -> NewJob {
+        let (id, group) = (Id::new(format!("erase-{user}")), erasures_of(app));
+        NewJob { id, lane: group.clone(), group, due: now, work: Work::Erase { user: user.clone() } }
+    }
+
+    /// A profile to be blanked where it was copied to.
+    pub fn blank(app: &Id<App>, user: &Id<User>, now: Timestamp) -> NewJob {
+        let work = Work::Blank { user: user.clone(), at: now };
+        let group = erasures_of(app);
+        NewJob { id: Id::fresh(now), lane: group.clone(), group, due: now, work }
+    }
+
+    /// An app to be erased: nothing of it waits for anything else of it.
+    pub fn erase_app(app: &Id<App>, now: Timestamp) -> NewJob {
+        let id = format!("erase-app-{app}");
+        NewJob { id: Id::new(&*id), group: erasures_of(app), lane: id, due: now, work: Work::EraseApp }
+    }
+
     /// An announcement: one lane per conversation of a webhook (or whatever stands in for one).
     pub fn announce(webhook: &Webhook, event: &Event, conversation: &str) -> NewJob {
         NewJob {
@@ -232,6 +281,13 @@ impl NewJob {
             work: Work::Announce { webhook: webhook.id.clone(), event: Box::new(event.clone()) },
         }
     }
+}
+
+/// What the group of an app's erasures ends with.
+const ERASURES: &str = ">erased";
+
+fn erasures_of(app: &Id<App>) -> String {
+    format!("{app}{ERASURES}")
 }
 
 /// A job as the store gives it out.
@@ -257,6 +313,11 @@ impl Job {
     /// What a group begins with: the integration, for sends and files.
     pub fn integration(group: &str) -> &str {
         group.split_once('>').map_or(group, |(integration, _)| integration)
+    }
+
+    /// Whether the jobs of a group take people and apps away.
+    pub fn erases(group: &str) -> bool {
+        group.ends_with(ERASURES)
     }
 
     /// Whom a send is for.

@@ -28,7 +28,7 @@ pub use deployment::Deployment;
 pub use event::{DeliverySubject, Departed, Event, EventDestination, LinkOutcome, Referral, What};
 pub use id::Id;
 pub use job::{Act, Job, NewJob, Priority, Work};
-pub use media::MediaFile;
+pub use media::{Blob, MediaFile};
 pub use message::{Author, Message, Quoted, Role, Source};
 pub use seal::{Seal, SealBroken};
 pub use template::Template;

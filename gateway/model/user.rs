@@ -92,13 +92,7 @@ impl User {
         self.locale = None;
         self.properties.clear();
         let pending = self.pending.iter_mut().map(|link| &mut link.client);
-        for client in self.clients.iter_mut().chain(pending) {
-            client.display_name = None;
-            client.avatar_url = None;
-            client.info.clear();
-            // The provider's facts hold the same name and picture once more.
-            client.raw = Value::Null;
-        }
+        self.clients.iter_mut().chain(pending).for_each(Client::forget_profile);
     }
 }
 
@@ -157,6 +151,15 @@ impl Client {
         }
         self.last_seen = self.last_seen.max(before.last_seen);
         self.thread = self.thread.take().or_else(|| before.thread.clone());
+    }
+
+    /// Blanks what describes the person.
+    pub fn forget_profile(&mut self) {
+        self.display_name = None;
+        self.avatar_url = None;
+        self.info.clear();
+        // The provider's facts hold the same name and picture once more.
+        self.raw = Value::Null;
     }
 
     /// The address and its aliases.

@@ -118,7 +118,10 @@ impl Outbox {
                 Begin::Call { part, message } => (part, message),
             };
         let pace = pace.as_ref().map(|(pace, _)| &**pace);
-        let (began, result) = self.call(claim, route, pace, &message).await;
+        let (began, result) = match self.shown(&claim.job.app, message).await {
+            Ok(message) => self.call(claim, route, pace, &message).await,
+            Err(error) => (self.began.elapsed(), Err(error)),
+        };
         drop(open);
         *seen = shown_by(&result);
         match &result {

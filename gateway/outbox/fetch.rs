@@ -1,4 +1,6 @@
-//! Fetching: a person's file is taken from its provider, who keeps it only for a while.
+//! Files: a person's is taken from its provider, who keeps it only for a while; bytes that are nobody's are removed.
+
+use std::time::Duration;
 
 use heliograph_connectors::channel::{Fate, Scope};
 use tracing::{info, warn};
@@ -8,6 +10,9 @@ use crate::model::{Id, MediaFile};
 use crate::store::{Retry, Settlement};
 
 use super::{Claim, Outbox, STORE_PAUSE};
+
+/// How long to wait before bytes are removed that could not be.
+const DISK_PAUSE: Duration = Duration::from_secs(60);
 
 impl Outbox {
     /// Gets a file and settles its claim.
@@ -22,15 +27,28 @@ impl Outbox {
         self.settle_alone(claim, settlement).await;
     }
 
+    /// Takes bytes away that are no file's any more.
+    pub(super) async fn unlink(&self, claim: Claim<'_>, place: &str) {
+        let settlement = match self.media.unlink(place).await {
+            Ok(()) => Settlement::Done,
+            Err(error) => {
+                warn!(%error, "bytes of a file could not be removed yet");
+                Settlement::Again(Retry::later(claim.job, self.core.now() + DISK_PAUSE))
+            }
+        };
+        self.settle_alone(claim, settlement).await;
+    }
+
     async fn try_fetch(&self, claim: Claim<'_>, id: &Id<MediaFile>) -> Result<Settlement, CoreError> {
         let app = &claim.job.app;
         let Some(file) = self.core.media(app, id).await? else { return Ok(Settlement::Done) };
         // Somebody may have opened its address before we came to it.
-        if matches!(self.media.find(id).await, Ok(Some(_))) {
+        if matches!(self.media.find(&self.core, app, &file).await, Ok(Some(_))) {
             return Ok(Settlement::Done);
         }
         let again = || self.core.fetch_again(claim.job, &file).map_or(Settlement::Done, Settlement::Again);
-        let Some(channel) = self.channels.get(&file.integration) else { return Ok(again()) };
+        let channel = file.integration.as_ref().and_then(|integration| self.channels.get(integration));
+        let Some(channel) = channel else { return Ok(again()) };
         match self.media.fetch(&self.core, app, &file, &*channel).await {
             Ok(_) => Ok(Settlement::Done),
             Err(error) if error.fate == Fate::Permanent => {

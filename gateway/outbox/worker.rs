@@ -54,7 +54,7 @@ struct Worker {
     queue: Queue,
     epoch: Epoch,
     tasks: JoinSet<()>,
-    running: HashMap<tokio::task::Id, Job>,
+    running: HashMap<tokio::task::Id, Arc<Job>>,
     places: Places,
     /// Jobs claimed and not begun, by group.
     ahead: HashMap<String, VecDeque<Job>>,
@@ -331,7 +331,7 @@ impl Worker {
 
     fn spawn(&mut self, unit: &Unit, job: Job, errand: Errand) {
         self.places.take(&job.app, &unit.name);
-        let outbox = self.outbox.clone();
+        let (outbox, job) = (self.outbox.clone(), Arc::new(job));
         let (queue, epoch, performed) = (self.queue, self.epoch, job.clone());
         let task = self.tasks.spawn(async move {
             let claim = Claim { queue, epoch, job: &performed };
@@ -424,19 +424,24 @@ impl Outbox {
     async fn perform(&self, claim: Claim<'_>, pass: Option<Pass>) {
         match &claim.job.work {
             Work::Send { delivery } => {
-                let seen = self.send(claim, delivery).await;
+                // Of all errands the one that needs most room, three times that of an announcement.
+                let seen = Box::pin(self.send(claim, delivery)).await;
                 if let Some(pass) = pass {
                     pass.ended(seen, self.core.now());
                 }
             }
             Work::Announce { webhook, event } => self.announce(claim, webhook, event, pass).await,
             Work::Fetch { media } => self.fetch(claim, media).await,
+            Work::Unlink { place } => self.unlink(claim, place).await,
             Work::Expire { user, client } => self.expire(claim, user, client).await,
             Work::Move { from, user } => self.move_history(claim, from, user).await,
             Work::ShowMenu { integration } => self.show_menu(claim, integration).await,
             Work::Act(act) => self.act(claim, act).await,
             Work::Sweep { conversation, up_to } => self.sweep(claim, conversation, *up_to).await,
             Work::Prune { conversation } => self.prune(claim, conversation).await,
+            Work::Erase { user } => self.erase(claim, user).await,
+            Work::Blank { user, at } => self.blank(claim, user, *at).await,
+            Work::EraseApp => self.erase_app(claim).await,
         }
     }
 }

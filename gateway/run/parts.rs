@@ -57,6 +57,7 @@ pub(super) fn intake(config: &Config) -> Result<Intake, String> {
     Ok(Intake {
         limits: BodyLimits {
             api: server.api_body,
+            upload: server.upload,
             hook: server.hook_body,
             mail_hook: server.mailgun_hook_body,
         },

@@ -18,7 +18,10 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// … and how much: a connection that is closed over unread words is reset, and its answer with it.
-const LINGER_BYTES: usize = 64 * 1024;
+const LINGER_BYTES: u64 = 64 * 1024;
+
+/// The same for one who was answered in the middle of what it sends, an upload that is refused by its first bytes.
+const ANSWERED_BYTES: u64 = 64 << 20;
 
 /// The side that the protocol reads and writes.
 #[derive(Debug)]
@@ -39,11 +42,13 @@ struct Socket {
     tcp: Option<TcpStream>,
     /// Whether something was read since the last write: a request that is not answered.
     asked: bool,
+    /// Whether the peer said that nothing more comes.
+    done: bool,
 }
 
 /// Both sides of a socket.
 pub(super) fn halves(tcp: TcpStream) -> (Stream, Rest) {
-    let socket = Arc::new(Mutex::new(Socket { tcp: Some(tcp), asked: false }));
+    let socket = Arc::new(Mutex::new(Socket { tcp: Some(tcp), asked: false, done: false }));
     (Stream { socket: socket.clone(), patience: WRITE_TIME, stuck: None }, Rest(socket))
 }
 
@@ -51,15 +56,30 @@ pub(super) fn halves(tcp: TcpStream) -> (Stream, Rest) {
 pub(super) async fn dismiss(mut tcp: TcpStream, word: &str) {
     let parting = async {
         tcp.write_all(word.as_bytes()).await?;
-        tcp.shutdown().await?;
-        let mut unread = (&mut tcp).take(LINGER_BYTES as u64);
-        tokio::io::copy(&mut unread, &mut tokio::io::sink()).await
+        close(&mut tcp, LINGER_BYTES).await
     };
     // Whether it was heard is the peer's business.
     let _ = timeout(LINGER, parting).await;
 }
 
+/// Closes, and takes what still comes, so much of it at most.
+async fn close(tcp: &mut TcpStream, bytes: u64) -> io::Result<u64> {
+    tcp.shutdown().await?;
+    tokio::io::copy(&mut tcp.take(bytes), &mut tokio::io::sink()).await
+}
+
 impl Rest {
+    /// Closes after the last answer, which the peer may not have read yet because it is still sending.
+    pub(super) async fn close(self) {
+        let open = {
+            let mut socket = lock(&self.0);
+            if socket.done { None } else { socket.tcp.take() }
+        };
+        if let Some(mut tcp) = open {
+            let _ = timeout(LINGER, close(&mut tcp, ANSWERED_BYTES)).await;
+        }
+    }
+
     /// The socket, if somebody asked something on it that was not answered.
     pub(super) fn unanswered(self) -> Option<TcpStream> {
         let mut socket = lock(&self.0);
@@ -101,7 +121,9 @@ impl AsyncRead for Stream {
         let mut socket = lock(&self.socket);
         let before = buffer.filled().len();
         let polled = socket.tcp()?.poll_read(context, buffer);
-        socket.asked |= buffer.filled().len() > before;
+        let has_come = buffer.filled().len() > before;
+        socket.asked |= has_come;
+        socket.done |= polled.is_ready() && !has_come;
         polled
     }
 }

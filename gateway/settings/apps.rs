@@ -1,6 +1,6 @@
 //! Apps that the API makes.
 
-use crate::model::{App, Id, Integration, Webhook};
+use crate::model::{App, Id, Integration, NewJob, Webhook};
 use crate::store::{Batch, Record, SecretRecord, StoreError, Versioned};
 
 use super::control::Control;
@@ -50,12 +50,14 @@ impl Settings {
         Ok(read.value)
     }
 
-    /// Removes an app with its keys, integrations and webhooks. What people wrote stays in the store.
+    /// Removes an app with its keys, integrations and webhooks. All else that is kept for it follows soon.
     pub async fn delete_app(&self, id: &Id<App>) -> Result<(), SettingsError> {
         let mut changes = self.changes().await?;
         self.refuse_declared_app(id)?;
         let mut inside = Batch::new(id);
         inside.delete(KeptMenu::KIND, OF_APP);
+        // It waits until the app is gone, which is another batch.
+        inside.job(NewJob::erase_app(id, self.clock.now()));
         for integration in self.members(id, INTEGRATIONS).await? {
             inside.delete(Integration::KIND, &integration);
             inside.delete(Control::KIND, &integration);
@@ -67,9 +69,7 @@ impl Settings {
             inside.remove(WEBHOOKS, webhook);
         }
         // First what lies in it: if this ends half way, the app is still there to be deleted.
-        if !inside.is_empty() {
-            self.write(&mut changes, inside).await?;
-        }
+        self.write(&mut changes, inside).await?;
         let owner = KeyOwner::App(id.clone());
         let mut batch = Batch::new(&account());
         batch.delete(App::KIND, id.as_str());

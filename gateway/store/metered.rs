@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::metrics::Metrics;
-use crate::model::{App, Id, Job, NewJob, Timestamp, Total};
+use crate::model::{App, Id, Job, NewJob, Timestamp, Total, Work};
 
 use super::{
-    Batch, Cut, Epoch, Key, ListEntry, Queue, Settlement, Store, StoreError, Stored, Tally, Waiting,
+    Batch, Cut, Epoch, Key, ListEntry, Met, Queue, Razed, Settlement, Store, StoreError, Stored, Tally,
+    Waiting, Walk,
 };
 
 /// A store, and what counts its calls.
@@ -122,6 +123,36 @@ impl Store for Metered {
 
     fn bell(&self, queue: Queue) -> Arc<Notify> {
         self.inner.bell(queue)
+    }
+
+    async fn walk(
+        &self,
+        app: &Id<App>,
+        kinds: &[&'static str],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Walk<Met>, StoreError> {
+        self.counted(self.inner.walk(app, kinds, after, limit).await)
+    }
+
+    async fn jobs(&self, app: &Id<App>, after: Option<&str>, limit: usize) -> Result<Walk<Job>, StoreError> {
+        self.counted(self.inner.jobs(app, after, limit).await)
+    }
+
+    async fn strike(&self, app: &Id<App>, jobs: &[Id<Job>]) -> Result<usize, StoreError> {
+        self.counted(self.inner.strike(app, jobs).await)
+    }
+
+    async fn revise(&self, app: &Id<App>, job: &Id<Job>, work: &Work) -> Result<(), StoreError> {
+        self.counted(self.inner.revise(app, job, work).await)
+    }
+
+    async fn raze(&self, app: &Id<App>, after: Option<&str>, limit: usize) -> Result<Razed, StoreError> {
+        self.counted(self.inner.raze(app, after, limit).await)
+    }
+
+    async fn compact(&self) -> Result<(), StoreError> {
+        self.counted(self.inner.compact().await)
     }
 
     async fn healthy(&self) -> Result<(), StoreError> {

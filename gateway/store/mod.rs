@@ -9,12 +9,14 @@ mod metered;
 pub mod redis;
 mod sealing;
 pub mod suite;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
@@ -23,6 +25,7 @@ pub use metered::Metered;
 pub use sealing::SecretRecord;
 
 pub use batch::{Batch, Count, Document, Expect, Key, ListEntry, Put, Retry, Settlement};
+pub use walk::{Met, Razed, Walk};
 
 use crate::model::{App, Clock, Id, Job, NewJob, Priority, Timestamp, Work};
 
@@ -85,6 +88,32 @@ pub trait Store: Debug + Send + Sync {
     /// Rung whenever a commit or settlement here may have put work into the queue. Subscribe, look, sleep.
     fn bell(&self, queue: Queue) -> Arc<Notify>;
 
+    /// The documents of some kinds, about `limit` of them: those behind a place that an earlier call named. What is
+    /// there from the first call to the last is met at least once; nothing else waits for long. On Redis each call
+    /// steps over what others keep on the server, so it may meet nothing and have more.
+    async fn walk(
+        &self,
+        app: &Id<App>,
+        kinds: &[&'static str],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Walk<Met>, StoreError>;
+
+    /// The jobs of an app, given out or not, about `limit` of them, in the same manner.
+    async fn jobs(&self, app: &Id<App>, after: Option<&str>, limit: usize) -> Result<Walk<Job>, StoreError>;
+
+    /// Takes jobs of an app away, also those that are out: such a claim can no longer be settled. How many there were.
+    async fn strike(&self, app: &Id<App>, jobs: &[Id<Job>]) -> Result<usize, StoreError>;
+
+    /// Gives a job of an app other work, if it is there; its place and its id stay. Who has claimed it has the old.
+    async fn revise(&self, app: &Id<App>, job: &Id<Job>, work: &Work) -> Result<(), StoreError>;
+
+    /// Takes away about `limit` of all that is kept under an app but its jobs, in the manner of [`Store::walk`].
+    async fn raze(&self, app: &Id<App>, after: Option<&str>, limit: usize) -> Result<Razed, StoreError>;
+
+    /// Leaves nothing of what was removed or overwritten in the files of the store. Writes wait meanwhile.
+    async fn compact(&self) -> Result<(), StoreError>;
+
     /// Whether a write would succeed now, for readiness.
     async fn healthy(&self) -> Result<(), StoreError>;
 
@@ -108,8 +137,8 @@ pub struct Waiting {
 pub struct Stored {
     /// Rises with every write; what [`Expect::Version`] compares.
     pub version: u64,
-    /// JSON.
-    pub body: Vec<u8>,
+    /// JSON; shared with whoever keeps the same document at hand.
+    pub body: Bytes,
 }
 
 /// Counters and lengths as they stood at one moment.
@@ -260,12 +289,16 @@ pub fn slot_of(job: &NewJob) -> u8 {
         Work::Send { .. } => slot_named(Job::integration(&job.group)),
         Work::Announce { .. }
         | Work::Fetch { .. }
+        | Work::Unlink { .. }
         | Work::Expire { .. }
         | Work::Move { .. }
         | Work::ShowMenu { .. }
         | Work::Act(_)
         | Work::Sweep { .. }
-        | Work::Prune { .. } => slot_named(&job.lane),
+        | Work::Prune { .. }
+        | Work::Erase { .. }
+        | Work::Blank { .. }
+        | Work::EraseApp => slot_named(&job.lane),
     }
 }
 

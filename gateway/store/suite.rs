@@ -9,6 +9,7 @@ mod lists;
 mod random;
 mod reopening;
 mod settling;
+mod walking;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,7 +29,16 @@ pub type Case = fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// All behaviours by name.
 pub fn cases() -> Vec<(&'static str, Case)> {
-    [documents::CASES, lists::CASES, counters::CASES, jobs::CASES, settling::CASES, random::CASES].concat()
+    [
+        documents::CASES,
+        lists::CASES,
+        counters::CASES,
+        jobs::CASES,
+        settling::CASES,
+        walking::CASES,
+        random::CASES,
+    ]
+    .concat()
 }
 
 /// How long a thing that must happen may take.

@@ -1,9 +1,15 @@
 //! A small HTTP client for stories: JSON in, JSON out, the path sent as written.
 
 use std::sync::{Once, OnceLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::Value;
+
+use super::form::Form;
+
+/// For a large form, on a slow, busy machine.
+const LONG: Duration = Duration::from_secs(120);
 
 /// What a server answered.
 #[derive(Clone, Debug)]
@@ -113,21 +119,45 @@ impl Api {
 
     /// A file in a field of a form.
     pub(crate) async fn put_file(&self, path: &str, field: &str, file: &[u8]) -> Answer {
-        const BOUNDARY: &str = "heliograph-story";
-        let mut form = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"file\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n"
-        )
-        .into_bytes();
-        form.extend_from_slice(file);
-        form.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-        let mut request = client().put(format!("{}{path}", self.base)).body(form);
+        self.send_form("PUT", path, &[], Form::default().file(field, "file", file)).await
+    }
+
+    /// A form.
+    pub(crate) async fn post_form(&self, path: &str, form: Form) -> Answer {
+        self.send_form("POST", path, &[], form).await
+    }
+
+    /// A form, with headers.
+    pub(crate) async fn send_form(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        form: Form,
+    ) -> Answer {
+        let (kind, body) = form.finished();
+        let method = http::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = client().request(method, format!("{}{path}", self.base)).body(body).timeout(LONG);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
-        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let answer = Self::answered(request.header("content-type", kind)).await;
-        answer.unwrap_or_else(|error| panic!("PUT {path} was not answered: {error}"))
+        answer.unwrap_or_else(|error| panic!("{path} was not answered: {error}"))
+    }
+
+    /// How many bytes come from an address, none of which are held.
+    pub(crate) async fn drain(&self, path: &str) -> u64 {
+        let answer = client().get(format!("{}{path}", self.base)).timeout(LONG).send().await;
+        let mut answer = answer.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let mut count = 0;
+        while let Some(bytes) = answer.chunk().await.expect("bytes") {
+            count += bytes.len() as u64;
+        }
+        count
     }
 
     async fn answered(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -106,6 +107,29 @@ impl Gateway {
     /// How much memory it takes now.
     pub(crate) fn memory(&self) -> Memory {
         self.process.as_ref().expect("the gateway runs").memory()
+    }
+
+    /// The processor time it took since it was started.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.process.as_ref().expect("the gateway runs").cpu()
+    }
+
+    /// What comes of some work, and the most memory the gateway took meanwhile.
+    pub(crate) async fn watched<T>(&self, work: impl Future<Output = T>) -> (T, Memory) {
+        let mut work = std::pin::pin!(work);
+        let mut most = self.memory();
+        loop {
+            let done = tokio::select! {
+                done = &mut work => Some(done),
+                () = tokio::time::sleep(Duration::from_millis(10)) => None,
+            };
+            let now = self.memory();
+            most =
+                Memory { rss: most.rss.max(now.rss), pss: most.pss.max(now.pss), own: most.own.max(now.own) };
+            if let Some(done) = done {
+                return (done, most);
+            }
+        }
     }
 
     /// SIGKILL.

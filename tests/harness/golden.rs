@@ -46,7 +46,8 @@ impl Golden {
 
     fn bless(&mut self, path: &Path, expected: Option<&Value>, actual: &Value) {
         let new = blessed(expected, actual, &self.holes);
-        std::fs::create_dir_all(&self.folder).expect("the case folder can be made");
+        let folder = path.parent().expect("a file of a folder");
+        std::fs::create_dir_all(folder).expect("the case folder can be made");
         std::fs::write(path, format!("{new:#}\n")).expect("the file can be written");
         // Later files of the case still need what the holes of this one took.
         differences(&new, actual, &mut self.holes);

@@ -5,23 +5,27 @@
 pub(crate) mod api;
 pub(crate) mod config;
 pub(crate) mod flood;
+pub(crate) mod form;
 pub(crate) mod gateway;
 pub(crate) mod golden;
 pub(crate) mod hostile;
 pub(crate) mod line;
 pub(crate) mod load;
 pub(crate) mod matching;
+pub(crate) mod open_loop;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod receiver;
 pub(crate) mod redis;
 pub(crate) mod redis_server;
 pub(crate) mod rig;
+pub(crate) mod scene;
 pub(crate) mod signing;
 pub(crate) mod simulator;
 pub(crate) mod wait;
 
 pub(crate) use config::Config;
+pub(crate) use form::Form;
 pub(crate) use golden::Golden;
 pub(crate) use rig::Rig;
 pub(crate) use wait::eventually;

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use super::wait::eventually;
 
@@ -14,6 +15,9 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_heliograph");
 
 /// Another build of it, to measure: a release build, say.
 const BINARY_SETTING: &str = "HELIOGRAPH_TEST_BINARY";
+
+/// In which parts of a second Linux counts processor time for programs.
+const TICKS: u64 = 100;
 
 fn binary() -> OsString {
     std::env::var_os(BINARY_SETTING).unwrap_or_else(|| BINARY.into())
@@ -25,12 +29,14 @@ pub(crate) struct Memory {
     pub(crate) rss: u64,
     /// As `rss`, but of what it shares with others only its share.
     pub(crate) pss: u64,
+    /// What of it the process holds for itself, without its code, which comes and goes and is shared with others.
+    pub(crate) own: u64,
 }
 
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [rss, pss] = [self.rss, self.pss].map(|kilobytes| kilobytes as f64 / 1024.0);
-        write!(f, "RSS {rss:.1} MB, PSS {pss:.1} MB")
+        let [rss, pss, own] = [self.rss, self.pss, self.own].map(|kilobytes| kilobytes as f64 / 1024.0);
+        write!(f, "RSS {rss:.1} MB, PSS {pss:.1} MB ({own:.1} MB its own)")
     }
 }
 
@@ -107,7 +113,18 @@ impl Process {
             let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of this name");
             line.trim().trim_end_matches(" kB").parse().expect("a number")
         };
-        Memory { rss: of("Rss:"), pss: of("Pss:") }
+        Memory { rss: of("Rss:"), pss: of("Pss:"), own: of("Pss_Anon:") }
+    }
+
+    /// The processor time it took since it was started.
+    pub(crate) fn cpu(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = std::fs::read_to_string(path).expect("the system tells what a process takes");
+        // Its name comes before them, in brackets, and may hold anything.
+        let (_, fields) = text.rsplit_once(')').expect("a name in brackets");
+        let ticks =
+            |place| fields.split_whitespace().nth(place).expect("a field").parse::<u64>().expect("ticks");
+        Duration::from_millis((ticks(11) + ticks(12)) * 1_000 / TICKS)
     }
 
     /// Ends it as a crash would: SIGKILL.

@@ -54,6 +54,8 @@ impl RedisServer {
         let child = Command::new("redis-server")
             .args(arguments)
             .args(["--maxmemory-policy", "noeviction"])
+            // What it keeps stands in its files as it is, and can be looked for there.
+            .args(["--aof-use-rdb-preamble", "no"])
             .current_dir(self.folder.path())
             .stdout(Stdio::null())
             .spawn()

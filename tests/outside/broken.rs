@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use heliograph_connectors::Registry;
 use heliograph_connectors::channel::{
-    Accepted, Attempt, Body, Capabilities, Channel, ChannelError, Code, Connected, Destination, Egress,
-    Forged, InboundEvent, InvalidDestination, Malformed, Media, OutboundMessage, Person, Problem, RawWebhook,
+    Accepted, Arriving, Attempt, Body, Capabilities, Channel, ChannelError, Code, Connected, Destination, Egress,
+    Forged, InboundEvent, InvalidDestination, Malformed, OutboundMessage, Person, Problem, RawWebhook,
     Reply, Settings, Verdict, Verified,
 };
 
@@ -97,7 +97,7 @@ impl Channel for Wrapped {
         self.whole.send(message, egress).await
     }
 
-    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Media, ChannelError> {
+    async fn fetch(&self, media: &str, egress: &dyn Egress) -> Result<Arriving, ChannelError> {
         self.whole.fetch(media, egress).await
     }
 

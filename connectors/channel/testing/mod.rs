@@ -225,7 +225,11 @@ fn play_calls(
             let asked: Asked = json_file(&path)?;
             report::looked_up(&at_once(channel.look_up(&asked.provider_id, &tape))?)
         }
-        "fetch.json" => report::fetched(&at_once(channel.fetch(&json_file::<Held>(&path)?.media, &tape))?),
+        "fetch.json" => {
+            let held: Held = json_file(&path)?;
+            let fetched = async { channel.fetch(&held.media, &tape).await?.whole().await };
+            report::fetched(&at_once(fetched)?)
+        }
         "profile.json" => {
             report::profile(&at_once(channel.profile(&json_file::<Whom>(&path)?.address, &tape))?)
         }

@@ -33,8 +33,10 @@ pub(super) fn event(event: &InboundEvent) -> Value {
         }
         InboundEvent::Reached { from, up_to } => json!({"event": "reached", "from": from, "upTo": up_to}),
         InboundEvent::Read { from, up_to } => json!({"event": "read", "from": from, "upTo": up_to}),
-        InboundEvent::Referral { from, code, details } => {
-            json!({"event": "referral", "from": from, "code": code, "details": details})
+        InboundEvent::Referral { provider_id, from, code, details } => {
+            json!({
+                "event": "referral", "providerId": provider_id, "from": from, "code": code, "details": details,
+            })
         }
         InboundEvent::Unrecognised { kind } => json!({"event": "unrecognised", "kind": kind}),
     };

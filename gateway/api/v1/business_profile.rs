@@ -88,7 +88,11 @@ async fn within<T>(
 /// The file of a form's field `source`.
 async fn source(request: Request) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
-    let body = whole(body, PHOTO_MAX).await?;
+    // One that is a little too large is read all the same: where a body is left unread its sender sees no answer.
+    let body = whole(body, 2 * PHOTO_MAX).await?;
+    if body.len() > PHOTO_MAX {
+        return Err(Problem::too_large(PHOTO_MAX));
+    }
     let mut request = Request::from_parts(parts, Body::from(body));
     DefaultBodyLimit::max(PHOTO_MAX).apply(&mut request);
     let form = Multipart::from_request(request, &()).await;

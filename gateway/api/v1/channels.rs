@@ -27,13 +27,14 @@ pub(super) async fn list(
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
     let user = api.core.user(&tenant, &user).await?;
-    let channels: Vec<Value> = user.clients.iter().map(|client| shown(&api, client)).collect();
+    let live = user.clients.iter().filter(|client| tenant.integration(&client.integration).is_some());
+    let channels: Vec<Value> = live.map(|client| shown(&api, client)).collect();
     Ok(Json(json!({ "channels": channels })))
 }
 
 fn shown(api: &Api, client: &Client) -> Value {
     let mut shown = json!({ "type": client.kind, "integrationId": client.integration.as_str() });
-    // Under which name the address stands is the channel's to say; a removed integration has none.
+    // Under which name the address stands is the channel's to say; one whose settings are not complete has none.
     if let Some(channel) = api.channels.get(&client.integration) {
         shown[channel.capabilities().entity_key] = Value::from(client.address.as_str());
     }

@@ -66,7 +66,7 @@ pub(super) async fn create(
         integration.facts.insert(DEPLOYMENT.into(), deployment.id.as_str().into());
     }
     let (once, now) = (marked.once(StatusCode::CREATED, Value::clone), api.core.now());
-    let has_menu = channel.menus().is_some() && api.settings.menu(&tenant.app.id, None).await?.is_some();
+    let has_menu = has_menu(&api, &integration, &*channel).await?;
     let made = api
         .settings
         .create_integration(integration, &|batch, made| {
@@ -120,7 +120,10 @@ pub(super) async fn update(
         true => None,
         false => Some(connected(&api, &*channel).await?),
     };
-    let changed = api.settings.update_integration(&tenant.app.id, &current.id, |stored| {
+    // With other credentials it may be another page, which shows no menu yet.
+    let shows_anew = facts.is_some() && has_menu(&api, current, &*channel).await?;
+    let now = api.core.now();
+    let change = |stored: &mut Integration| {
         change.apply(&mut stored.settings);
         if let Some(name) = change.display_name {
             stored.display_name = name;
@@ -130,8 +133,15 @@ pub(super) async fn update(
             stored.facts = facts.into_iter().chain(deployment).collect();
             stored.status = IntegrationStatus::Active;
         }
-    });
-    let changed = changed.await?;
+    };
+    let changed = api
+        .settings
+        .update_integration(&tenant.app.id, &current.id, change, &|batch| {
+            if shows_anew {
+                batch.job(NewJob::show_menu(&current.id, now));
+            }
+        })
+        .await?;
     follow(&api, &changed.id);
     Ok(Json(json!({ "integration": view(&api, &changed) })))
 }
@@ -143,9 +153,24 @@ pub(super) async fn delete(
     Named(path): Named<IntegrationPath>,
 ) -> Result<Json<Value>, Problem> {
     let integration = named(&tenant, &path)?;
-    api.settings.delete_integration(&tenant.app.id, &integration.id).await?;
+    let last = match api.channels.get(&integration.id) {
+        Some(channel) if has_menu(&api, integration, &*channel).await? => {
+            Some(NewJob::show_menu(&integration.id, api.core.now()))
+        }
+        _ => None,
+    };
+    api.settings.delete_integration(&tenant.app.id, &integration.id, last).await?;
     follow(&api, &integration.id);
     Ok(Json(json!({})))
+}
+
+/// Whether an integration shows a menu: its own or the app's.
+async fn has_menu(api: &Api, integration: &Integration, channel: &dyn Channel) -> Result<bool, Problem> {
+    if channel.menus().is_none() {
+        return Ok(false);
+    }
+    let shown = api.settings.menu_shown(&integration.app, &integration.id).await;
+    Ok(shown.map_err(CoreError::from)?.is_some())
 }
 
 /// The number set up before that an integration is to take; another has it already, then this is refused.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use heliograph_connectors::channel::Body;
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -40,6 +42,18 @@ pub(super) async fn create(
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::PostMessage::parse(&body, api.core.now())?;
+    say(&api, &tenant, &principal, &user, asked, marked).await
+}
+
+/// Says what was asked for, and answers with it.
+pub(super) async fn say(
+    api: &Api,
+    tenant: &Tenant,
+    principal: &Principal,
+    user: &str,
+    asked: v1::PostMessage,
+    marked: Marked,
+) -> Result<(StatusCode, Json<Value>), Problem> {
     let is_user = matches!(principal.authority, Authority::User { .. });
     if is_user && asked.author.role != Role::User {
         return Err(Problem::forbidden("A user's token speaks with the role appUser"));
@@ -52,14 +66,14 @@ pub(super) async fn create(
         // It makes sense on its own channel alone.
         destination = destination.or_else(|| Some(Toward::Kind(schema.clone())));
     }
-    api.intake.admission.send(&api.core, &tenant).await?;
+    api.intake.admission.send(&api.core, tenant).await?;
     let toward = destination.as_ref();
     let Phrases { content, extra, mut instead } = match asked.body {
         Body::Content(content) => {
-            phrases::read(&api, &tenant, &user, toward, (asked.author.role, content)).await?
+            phrases::read(api, tenant, user, toward, (asked.author.role, content)).await?
         }
         Body::Native { schema, message } => {
-            phrases::native(&api, &tenant, &user, toward, (schema, message)).await?
+            phrases::native(api, tenant, user, toward, (schema, message)).await?
         }
     };
     // A payload stands for the first of what is said; the others have none of their own.
@@ -74,7 +88,7 @@ pub(super) async fn create(
     let post = Post { author: asked.author, content, extra, instead, payload, metadata, destination };
     let once = marked.once(StatusCode::CREATED, shown);
     let channels = |id: &Id<Integration>| api.channels.get(id);
-    let posted = api.core.post(&tenant, &user, post, &channels, once).await?;
+    let posted = api.core.post(tenant, user, post, &channels, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&posted))))
 }
 
@@ -102,18 +116,17 @@ pub(super) async fn list(
     Caller(tenant): Caller,
     Named(UserPath { user }): Named<UserPath>,
     Asked(query): Asked<PageQuery>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let history = api.core.messages(&tenant, &user, window(&query)?).await?;
-    let shown: Vec<Value> = history.messages.iter().map(v1::message).collect();
-    let mut answer = json!({ "conversation": v1::conversation(&history.conversation), "messages": shown });
-    let link = |bound, at| page_url(api.channels.public_base(), &tenant, &user, bound, at);
+    let mut page = v1::Page::of(v1::conversation(&history.conversation), &history.messages);
+    let link = |bound, at| Some(page_url(api.channels.public_base(), &tenant, &user, bound, at));
     if let Some(last) = history.messages.last().filter(|_| history.has_next) {
-        answer["next"] = link("after", last.received);
+        page.next = link("after", last.received);
     }
     if let Some(first) = history.messages.first().filter(|_| history.has_previous) {
-        answer["previous"] = link("before", first.received);
+        page.previous = link("before", first.received);
     }
-    Ok(Json(answer))
+    Ok(([(CONTENT_TYPE, "application/json")], page.written()))
 }
 
 /// `DELETE /appusers/{user}/messages`
@@ -153,14 +166,14 @@ fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// Where the neighbouring page is.
-fn page_url(base: &str, tenant: &Tenant, user: &str, bound: &str, at: Timestamp) -> Value {
+fn page_url(base: &str, tenant: &Tenant, user: &str, bound: &str, at: Timestamp) -> String {
     let mut url = Url::parse(base).expect("the public base came from a URL");
     if let Ok(mut path) = url.path_segments_mut() {
         let app = tenant.app.id.as_str();
         path.pop_if_empty().extend(["v1.1", "apps", app, "appusers", user, "messages"]);
     }
     url.set_query(Some(&format!("{bound}={:.3}", at.seconds())));
-    Value::from(url.as_str())
+    url.into()
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! v1.1: the route table.
 
 mod apps;
+mod attachments;
 mod business_profile;
 mod channels;
 mod conversation;
 mod deployments;
+mod erasure;
+mod images;
 mod integrations;
 mod keys;
 mod linkrequests;
@@ -64,6 +67,7 @@ fn people(table: Table) -> Table {
         .post("/apps/{app}/appusers/merge", App, merge::create)
         .get("/apps/{app}/appusers/{user}", AppOrUser, users::read)
         .put("/apps/{app}/appusers/{user}", AppOrUser, users::update)
+        .delete("/apps/{app}/appusers/{user}", App, erasure::delete)
         .delete("/apps/{app}/appusers/{user}/profile", App, users::forget_profile)
         .get("/apps/{app}/appusers/{user}/authcode", App, linkrequests::auth_code)
         .get("/apps/{app}/appusers/{user}/businesssystems", App, channels::business_systems)
@@ -76,6 +80,7 @@ fn people(table: Table) -> Table {
         .post("/apps/{app}/appusers/{user}/conversation/activity", App, conversation::act)
         .post("/apps/{app}/appusers/{user}/conversation/postback", App, conversation::press)
         .post("/apps/{app}/appusers/{user}/conversation/read", App, conversation::read)
+        .post("/apps/{app}/appusers/{user}/images", App, images::create)
         .get("/apps/{app}/appusers/{user}/messages", App, messages::list)
         .post("/apps/{app}/appusers/{user}/messages", AppOrUser, messages::create)
         .delete("/apps/{app}/appusers/{user}/messages", App, messages::delete_all)
@@ -84,6 +89,10 @@ fn people(table: Table) -> Table {
 
 fn outlets(table: Table) -> Table {
     table
+        .post("/apps/{app}/attachments", App, attachments::create)
+        .post("/apps/{app}/attachments/remove", App, attachments::remove)
+        .get("/apps/{app}/attachments/token", App, attachments::token_of)
+        .post("/apps/{app}/attachments/token", App, attachments::token)
         .get("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::list)
         .post("/apps/{app}/integrations/{integration}/messageTemplates", App, message_templates::create)
         .delete(

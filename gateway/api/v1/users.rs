@@ -51,7 +51,7 @@ pub(super) async fn read(
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
     let user = api.core.user(&tenant, &user).await?;
-    Ok(Json(shown(&user)))
+    Ok(Json(shown(&tenant.reaching(user))))
 }
 
 /// `PUT /appusers/{user}`
@@ -71,7 +71,7 @@ pub(super) async fn update(
         ..ProfileChange::default()
     };
     let user = api.core.change_profile(&tenant, &user, &change).await?;
-    Ok(Json(shown(&user)))
+    Ok(Json(shown(&tenant.reaching(user))))
 }
 
 /// `DELETE /appusers/{user}/profile`
@@ -81,5 +81,5 @@ pub(super) async fn forget_profile(
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
     let user = api.core.forget_profile(&tenant, &user).await?;
-    Ok(Json(shown(&user)))
+    Ok(Json(shown(&tenant.reaching(user))))
 }

@@ -10,7 +10,7 @@ use axum::{
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{Answered, Asked, Desk};
+use super::{Answered, Asked, Desk, Line};
 use crate::sim::{
     lock,
     meta::{self, Refusal},
@@ -29,6 +29,18 @@ const UNKNOWN: i64 = 2_593_002;
 /// The templates of accounts, by their ids: no more accounts than there are integrations.
 #[derive(Default)]
 pub(super) struct Templates(Mutex<HashMap<String, Vec<Map<String, Value>>>>);
+
+impl Templates {
+    /// Whether a number may send a template. Whose account nobody manages here may send any.
+    pub(super) fn approves(&self, line: &Line, name: &str, language: &str) -> bool {
+        if line.account_token.is_none() {
+            return true;
+        }
+        let templates = lock(&self.0);
+        let mut all = templates.get(&line.business).into_iter().flatten();
+        all.any(|one| one["name"] == name && one["language"] == language && one["status"] == "APPROVED")
+    }
+}
 
 /// Whether the caller may manage the account.
 fn enter(desk: &Desk, method: &Method, version: &str, account: &str, headers: &HeaderMap) -> Answered<()> {

@@ -273,6 +273,10 @@ fn check_sections(sections: &[Section]) -> Result<(), Refusal> {
 }
 
 impl Template {
+    pub(super) fn named(&self) -> (&str, &str) {
+        (&self.name, &self.language.code)
+    }
+
     pub(super) fn check(&self) -> Result<(), Refusal> {
         let is_named =
             |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');

@@ -223,8 +223,13 @@ async fn send(
     if let Some(id) = order.files().find(|id| desk.held(&line, id).is_none()) {
         return Err(Refusal::parameter("Invalid parameter").with_details(format!("there is no media {id}")));
     }
+    if let Some((name, language)) = order.template()
+        && !desk.whatsapp.templates.approves(&line, name, language)
+    {
+        return Err(Refusal::new(132001, "Template name does not exist in the translation"));
+    }
     let input = order.input().to_owned();
-    let is_template = order.is_template();
+    let is_template = order.template().is_some();
     let draft = order.draft(&line, desk.whatsapp.new_id(false))?;
     let served = desk.sim.take(draft).await;
     let answer = match served.answer.clone() {

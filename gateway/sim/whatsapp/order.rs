@@ -211,8 +211,9 @@ impl Order {
         self.send.to.as_deref().or(self.send.recipient.as_deref()).unwrap_or_default()
     }
 
-    pub(super) fn is_template(&self) -> bool {
-        self.send.template.is_some()
+    /// The name and language of the template that it is made of.
+    pub(super) fn template(&self) -> Option<(&str, &str)> {
+        self.send.template.as_ref().map(Template::named)
     }
 
     /// The message, to whom Meta would send it.

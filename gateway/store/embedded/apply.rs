@@ -27,6 +27,12 @@ pub(super) enum Change {
     Settle(Claim, Settlement, Prepared),
     /// The removal of some documents that expired by then.
     Prune(Timestamp),
+    /// The removal of jobs of an app, whoever has them.
+    Strike(Id<App>, Vec<Id<Job>>),
+    /// Other work, as JSON, for a job of an app.
+    Revise(Id<App>, Id<Job>, String),
+    /// The removal of so much of what an app keeps.
+    Raze(Id<App>, usize),
     /// Whether writing works.
     Probe(Timestamp),
 }
@@ -107,12 +113,18 @@ pub(super) struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    /// Makes a change, and says how many rows it removed if it prunes.
+    /// Makes a change, and says how many rows it removed if that is what it does.
     pub(super) fn apply(&mut self, change: Change) -> Result<usize, Failure> {
         match change {
             Change::Commit(prepared) => self.commit(prepared)?,
             Change::Settle(claim, settlement, prepared) => self.settle(claim, &settlement, prepared)?,
             Change::Prune(before) => return Ok(self.prune(before)?),
+            Change::Strike(app, jobs) => return Ok(self.strike(&app, &jobs)?),
+            Change::Revise(app, job, work) => {
+                let sql = "UPDATE jobs SET work = ?3 WHERE id = ?2 AND app = ?1";
+                self.connection.prepare_cached(sql)?.execute(params![app.as_str(), job.as_str(), work])?;
+            }
+            Change::Raze(app, limit) => return Ok(self.raze(&app, limit)?),
             Change::Probe(now) => self.probe(now)?,
         }
         Ok(0)
@@ -239,7 +251,7 @@ impl Transaction<'_> {
             let values = params![app.as_str(), key.kind, key.id, stored, text, end];
             self.connection.prepare_cached(sql)?.execute(values)?;
         }
-        let cached = Cached { stored: Stored { version, body }, expires };
+        let cached = Cached { stored: Stored { version, body: body.into() }, expires };
         self.effects.written.push((cache::name(app, &key), Some(cached)));
         Ok(())
     }
@@ -317,7 +329,13 @@ impl Transaction<'_> {
                 self.effects.touched.push((queue.slot, out.group.clone()));
             }
         }
-        let Some(first) = self.first_of_lane(&out.app, &out.lane)? else { return Ok(()) };
+        self.promote(&out.app, &out.lane)
+    }
+
+    /// Lets the first of a lane be given out.
+    pub(super) fn promote(&mut self, app: &str, lane: &str) -> rusqlite::Result<()> {
+        let connection = self.connection;
+        let Some(first) = self.first_of_lane(app, lane)? else { return Ok(()) };
         connection
             .prepare_cached("UPDATE jobs SET head = 1 WHERE seq = ?1 AND head = 0")?
             .execute([first])?;

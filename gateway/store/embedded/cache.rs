@@ -43,15 +43,34 @@ struct Generations {
 
 /// The name of a document in the cache.
 pub(super) fn name(app: &Id<App>, key: &Key) -> String {
-    [app.as_str(), key.kind, &key.id].join("\0")
+    name_of(app, key.kind, &key.id)
+}
+
+/// The same for a kind that is known only as it stands in the table.
+pub(super) fn name_of(app: &Id<App>, kind: &str, id: &str) -> String {
+    let mut name = String::new();
+    write_name(app, kind, id, &mut name);
+    name
+}
+
+/// The same, in the place of what stood there.
+fn write_name(app: &Id<App>, kind: &str, id: &str, name: &mut String) {
+    name.clear();
+    for part in [app.as_str(), "\0", kind, "\0", id] {
+        name.push_str(part);
+    }
 }
 
 impl Cache {
     /// The documents under all of the keys, or nothing.
     pub(super) fn read(&self, app: &Id<App>, keys: &[Key], now: Timestamp) -> Option<Vec<Option<Stored>>> {
-        let names: Vec<String> = keys.iter().map(|key| name(app, key)).collect();
+        let mut name = String::new();
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        names.iter().map(|name| generations.find(name, now)).collect()
+        let find = |key: &Key| {
+            write_name(app, key.kind, &key.id, &mut name);
+            generations.find(&name, now)
+        };
+        keys.iter().map(find).collect()
     }
 
     /// Learns what a durable transaction wrote, all of it at once.
@@ -103,7 +122,7 @@ mod tests {
     use super::*;
 
     fn write(cache: &Cache, id: &str, version: u64, bytes: usize, expires: Option<i64>) {
-        let stored = Stored { version, body: vec![b' '; bytes] };
+        let stored = Stored { version, body: vec![b' '; bytes].into() };
         let expires = expires.map(Timestamp::from_millis);
         let name = name(&Id::new("app"), &Key::new("kind", id));
         cache.learn(vec![(name, Some(Cached { stored, expires }))]);

@@ -44,13 +44,13 @@ enum Earliest {
 /// A job as it stands in the table.
 #[derive(Debug)]
 pub(super) struct Row {
-    id: String,
-    app: String,
-    group: String,
-    lane: String,
-    due: i64,
-    attempt: u32,
-    work: String,
+    pub(super) id: String,
+    pub(super) app: String,
+    pub(super) group: String,
+    pub(super) lane: String,
+    pub(super) due: i64,
+    pub(super) attempt: u32,
+    pub(super) work: String,
 }
 
 impl Row {

@@ -9,11 +9,13 @@ mod apply;
 mod cache;
 mod claims;
 mod counts;
+mod razing;
 mod reads;
 mod schema;
 mod seen;
 mod syncer;
 mod upkeep;
+mod walks;
 mod writer;
 
 use std::fmt::Display;
@@ -33,9 +35,10 @@ use self::schema::Place;
 use self::upkeep::Upkeep;
 use self::writer::{Bench, Writer};
 use super::{
-    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
+    Batch, Cut, Epoch, Key, ListEntry, Met, Queue, Razed, SLOTS, Settlement, Store, StoreError, Stored,
+    Tally, Waiting, Walk,
 };
-use crate::model::{App, Clock, Id, Job, NewJob, Timestamp};
+use crate::model::{App, Clock, Id, Job, NewJob, Timestamp, Work};
 
 /// The place that is no directory: everything in memory, for tests.
 pub const MEMORY: &str = ":memory:";
@@ -43,6 +46,12 @@ pub const MEMORY: &str = ":memory:";
 /// How long a commit may take before whoever waits for it is told that the store is not there. A disk that works is
 /// a thousand times quicker; what was handed in may still become durable, as after any answer that was lost.
 const COMMIT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A reader or another checkpoint may keep the log from being emptied for a moment: then so often …
+const EMPTYING_TRIES: usize = 20;
+
+/// … and after such a pause, in which others commit.
+const EMPTYING_PAUSE: Duration = Duration::from_millis(200);
 
 /// The embedded engine.
 #[derive(Debug)]
@@ -167,6 +176,53 @@ impl Store for Embedded {
 
     fn bell(&self, queue: Queue) -> Arc<Notify> {
         self.bells[usize::from(queue.slot % SLOTS)].clone()
+    }
+
+    async fn walk(
+        &self,
+        app: &Id<App>,
+        kinds: &[&'static str],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Walk<Met>, StoreError> {
+        let (app, kinds, after, now) =
+            (app.clone(), kinds.to_vec(), after.map(str::to_owned), self.clock.now());
+        self.look(move |connection| walks::documents(connection, &app, &kinds, after.as_deref(), limit, now))
+            .await
+    }
+
+    async fn jobs(&self, app: &Id<App>, after: Option<&str>, limit: usize) -> Result<Walk<Job>, StoreError> {
+        let (app, after) = (app.clone(), after.map(str::to_owned));
+        let walk =
+            self.look(move |connection| walks::jobs(connection, &app, after.as_deref(), limit)).await?;
+        let found = walk.found.into_iter().map(claims::Row::into_job).collect::<Result<_, _>>()?;
+        Ok(Walk { found, next: walk.next })
+    }
+
+    async fn strike(&self, app: &Id<App>, jobs: &[Id<Job>]) -> Result<usize, StoreError> {
+        self.writer.change(Change::Strike(app.clone(), jobs.to_vec())).await
+    }
+
+    async fn revise(&self, app: &Id<App>, job: &Id<Job>, work: &Work) -> Result<(), StoreError> {
+        let work = serde_json::to_string(work).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        self.writer.change(Change::Revise(app.clone(), job.clone(), work)).await.map(drop)
+    }
+
+    async fn raze(&self, app: &Id<App>, _: Option<&str>, limit: usize) -> Result<Razed, StoreError> {
+        let removed = self.writer.change(Change::Raze(app.clone(), limit)).await?;
+        // What was taken away needs no place to go on behind.
+        Ok(Razed { removed, next: (removed > 0).then(String::new) })
+    }
+
+    async fn compact(&self) -> Result<(), StoreError> {
+        self.writer.ask(|bench| bench.compact()).await?.map_err(describe)?;
+        for _ in 0..EMPTYING_TRIES {
+            match self.writer.ask(|bench| bench.empty_log()).await?.map_err(describe) {
+                Err(StoreError::Unavailable(_)) => tokio::time::sleep(EMPTYING_PAUSE).await,
+                emptied => return emptied,
+            }
+        }
+        Err(unavailable("the log could not be emptied: somebody reads an older state all the time"))
     }
 
     async fn healthy(&self) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::{mpsc, oneshot};
 
@@ -108,7 +109,7 @@ fn document(
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let version: i64 = row.get(0)?;
-    let body = row.get_ref(1)?.as_bytes()?.to_vec();
+    let body = Bytes::copy_from_slice(row.get_ref(1)?.as_bytes()?);
     Ok(Stored { version: version.unsigned_abs(), body })
 }
 

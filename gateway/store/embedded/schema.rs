@@ -160,6 +160,7 @@ pub(super) fn connect_reader(database: &Path) -> Result<Connection, StoreError> 
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags).map_err(describe)?;
     connection.busy_timeout(BUSY).map_err(describe)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(describe)?;
     Ok(connection)
 }
 

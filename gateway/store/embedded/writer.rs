@@ -67,7 +67,7 @@ impl Writer {
         answered.blocking_recv().map_err(|_| closed())?
     }
 
-    /// Looks at what is committed, and answers when that is durable; memory may be changed, the database not.
+    /// Looks at what is committed, and answers when that is durable; memory may be changed, what the database says not.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         look: impl FnOnce(&mut Bench) -> T + Send + 'static,
@@ -165,6 +165,26 @@ impl Bench {
         self.claims.claim(&self.connection, queue, epoch, group, now, limit)
     }
 
+    /// Writes the database anew, into the log. Only here, between two transactions, is nobody's work in the way.
+    pub(super) fn compact(&self) -> rusqlite::Result<()> {
+        // The copy may be larger than the memory.
+        self.connection.execute_batch("PRAGMA temp_store = FILE")?;
+        let copied = self.connection.execute_batch("VACUUM");
+        self.connection.execute_batch("PRAGMA temp_store = MEMORY")?;
+        copied
+    }
+
+    /// Puts the whole log into the database.
+    pub(super) fn empty_log(&self) -> rusqlite::Result<()> {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        let is_busy: bool =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        match is_busy {
+            true => Err(rusqlite::Error::SqliteFailure(busy, Some("somebody reads an older state".into()))),
+            false => Ok(()),
+        }
+    }
+
     /// Commits a group of changes. What is to be answered when they are durable, if they were not refused at once.
     fn commit(&mut self, changes: Vec<(Change, Answer)>) -> Option<Commit> {
         let (changes, answers): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
@@ -191,11 +211,10 @@ impl Bench {
             return Ok(());
         }
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let is_busy: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
+        self.empty_log()?;
         let log = self.place.database().map(syncer::log_of).transpose();
         let emptied = log.and_then(|log| log.map_or(Ok(()), |log| log.sync_all()));
-        if is_busy || emptied.is_err() {
+        if emptied.is_err() {
             return Err(rusqlite::Error::SqliteFailure(busy, Some("the log is in doubt".into())));
         }
         self.syncer.settle_doubt();

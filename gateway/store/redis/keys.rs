@@ -50,6 +50,24 @@ impl AppKeys {
         format!("{{s{:02}}}:l:{}:{list}", self.shard, self.app)
     }
 
+    /// The kind and id in the key of a document.
+    pub(super) fn kind_and_id<'a>(&self, key: &'a str) -> Option<(&'a str, &'a str)> {
+        key.strip_prefix(&format!("{{s{:02}}}:d:{}:", self.shard, self.app))?.split_once(':')
+    }
+
+    /// What matches every document, or every document, list and family of counters.
+    pub(super) fn pattern(&self, of: &str) -> String {
+        // What a pattern gives a meaning to stands for itself after a backslash.
+        let mut app = String::new();
+        for character in self.app.chars() {
+            if "*?[]\\^-".contains(character) {
+                app.push('\\');
+            }
+            app.push(character);
+        }
+        format!("{{s{:02}}}:{of}:{app}:*", self.shard)
+    }
+
     pub(super) fn counters(&self, family: &str) -> String {
         format!("{{s{:02}}}:c:{}:{family}", self.shard, self.app)
     }
@@ -83,6 +101,14 @@ mod tests {
         assert_eq!(document("5963c0", "user", "a:b"), "{s03}:d:5963c0:user:a:b");
         assert_eq!(AppKeys::new(117, &Id::new("5963c0")).list("events"), "{s117}:l:5963c0:events");
         assert_eq!(queue(Queue { shard: 0, slot: 7 }), "{s00}:q7:");
+    }
+
+    #[test]
+    fn a_documents_key_is_read_again_and_an_apps_name_is_no_pattern() {
+        let keys = AppKeys::new(3, &Id::new("5963c0"));
+        assert_eq!(keys.kind_and_id(&document("5963c0", "user", "a:b")), Some(("user", "a:b")));
+        assert_eq!(keys.kind_and_id("{s03}:l:5963c0:events"), None);
+        assert_eq!(AppKeys::new(3, &Id::new("a*")).pattern("[dlc]"), r"{s03}:[dlc]:a\*:*");
     }
 
     #[test]

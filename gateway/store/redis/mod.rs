@@ -9,11 +9,13 @@ mod keys;
 mod link;
 mod scripts;
 mod startup;
+mod walks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use redis::cmd;
 use tokio::sync::Notify;
 
@@ -22,10 +24,10 @@ use self::keys::AppKeys;
 use self::link::Link;
 use self::scripts::Scripts;
 use super::{
-    Batch, Cut, Epoch, Key, ListEntry, Queue, SLOTS, Settlement, Store, StoreError, Stored, Tally, Waiting,
-    shard_of, slot_of,
+    Batch, Cut, Epoch, Key, ListEntry, Met, Queue, Razed, SLOTS, Settlement, Store, StoreError, Stored,
+    Tally, Waiting, Walk, shard_of, slot_of,
 };
-use crate::model::{App, Id, Job, NewJob, Timestamp};
+use crate::model::{App, Id, Job, NewJob, Timestamp, Work};
 
 /// The Redis engine.
 #[derive(Debug)]
@@ -270,6 +272,36 @@ impl Store for RedisStore {
         self.bells.get(&queue).cloned().unwrap_or_default()
     }
 
+    async fn walk(
+        &self,
+        app: &Id<App>,
+        kinds: &[&'static str],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Walk<Met>, StoreError> {
+        self.walk_documents(app, kinds, after, limit).await
+    }
+
+    async fn jobs(&self, app: &Id<App>, after: Option<&str>, limit: usize) -> Result<Walk<Job>, StoreError> {
+        self.walk_jobs(app, after, limit).await
+    }
+
+    async fn strike(&self, app: &Id<App>, jobs: &[Id<Job>]) -> Result<usize, StoreError> {
+        self.strike_jobs(app, jobs).await
+    }
+
+    async fn revise(&self, app: &Id<App>, job: &Id<Job>, work: &Work) -> Result<(), StoreError> {
+        self.revise_job(app, job, work).await
+    }
+
+    async fn raze(&self, app: &Id<App>, after: Option<&str>, limit: usize) -> Result<Razed, StoreError> {
+        self.raze_keys(app, after, limit).await
+    }
+
+    async fn compact(&self) -> Result<(), StoreError> {
+        self.rewrite().await
+    }
+
     async fn healthy(&self) -> Result<(), StoreError> {
         // A write shows what a PING does not: a full memory, a failed disk, a server that became a replica.
         let mut command = cmd("SET");
@@ -290,7 +322,7 @@ fn parse_document(value: Vec<u8>) -> Result<Stored, StoreError> {
     let space = value.iter().position(|byte| *byte == b' ');
     let version = space.and_then(|at| std::str::from_utf8(&value[..at]).ok()?.parse().ok());
     match (version, space) {
-        (Some(version), Some(at)) => Ok(Stored { version, body: value[at + 1..].to_vec() }),
+        (Some(version), Some(at)) => Ok(Stored { version, body: Bytes::from(value).slice(at + 1..) }),
         _ => Err(StoreError::Corrupt("a document without a version".to_owned())),
     }
 }

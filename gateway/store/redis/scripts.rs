@@ -15,6 +15,9 @@ pub(super) struct Scripts {
     pub(super) lease: Script,
     pub(super) release: Script,
     pub(super) tally: Script,
+    pub(super) jobs: Script,
+    pub(super) strike: Script,
+    pub(super) revise: Script,
 }
 
 impl Scripts {
@@ -29,6 +32,9 @@ impl Scripts {
             lease: script(&[QUEUE, include_str!("lease.lua")]),
             release: script(&[QUEUE, include_str!("release.lua")]),
             tally: script(&[include_str!("tally.lua")]),
+            jobs: script(&[include_str!("jobs.lua")]),
+            strike: script(&[QUEUE, include_str!("strike.lua")]),
+            revise: script(&[QUEUE, include_str!("revise.lua")]),
         }
     }
 }

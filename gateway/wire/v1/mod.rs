@@ -7,6 +7,7 @@ mod events;
 mod integration;
 mod menu;
 mod requests;
+mod said;
 mod shorthand;
 mod template;
 mod views;
@@ -19,11 +20,12 @@ pub(super) use events::{payload, subscribes, trigger};
 pub use integration::integration;
 pub use menu::menu;
 pub use requests::{
-    AppFields, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers, MessageDestination,
-    NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback, PreCreate,
-    ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
+    AppFields, AttachmentAddress, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers,
+    MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
+    PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
 pub(super) use requests::{SettingsFields, app_metadata};
+pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};

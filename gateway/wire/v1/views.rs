@@ -4,12 +4,11 @@ use heliograph_connectors::channel::signature;
 use serde_json::{Value, json};
 
 use crate::model::{
-    Author, Client, ClientStatus, Conversation, Departed, Id, Message, Quoted, Role, Source, User, Webhook,
-    WebhookVersion,
+    Client, ClientStatus, Conversation, Departed, Id, Message, Quoted, Role, User, Webhook, WebhookVersion,
 };
 use crate::wire::written::Written;
 
-use super::content::content;
+use super::said::Said;
 
 /// What the business looks like while nobody gave it a face.
 const FACELESS: &str = "00000000000000000000000000000000";
@@ -67,8 +66,11 @@ pub(super) fn client(client: &Client) -> Value {
     identity(client).into()
 }
 
-/// An identity, and whether it is the one that its owner last used.
+/// An identity, and whether it is the one that its owner last used; one that waits to be linked is no choice yet.
 pub(super) fn client_of(owner: &User, client: &Client) -> Value {
+    if client.status == ClientStatus::Pending {
+        return self::client(client);
+    }
     let is_primary = owner.primary().is_some_and(|primary| primary.id == client.id);
     identity(client).with("primary", is_primary).into()
 }
@@ -93,22 +95,11 @@ fn identity(client: &Client) -> Written {
 
 /// A message.
 pub fn message(message: &Message) -> Value {
-    Written::new()
-        .with("_id", &message.id)
-        .with("role", role(message.author.role))
-        .and(author(&message.author))
-        .and(content(&message.content))
-        .with("received", message.received.seconds())
-        .with("source", source(&message.source))
-        .maybe("mediaSize", message.media_size)
-        .maybe("quotedMessage", message.quoted.as_ref().map(quoted))
-        .maybe("payload", message.payload.as_ref())
-        .maybe("metadata", (!message.metadata.is_empty()).then_some(&message.metadata))
-        .into()
+    serde_json::to_value(Said::of(message)).unwrap_or_default()
 }
 
 /// What a message answers: the message itself, or the provider's name of one that is not known here.
-fn quoted(quoted: &Quoted) -> Written {
+pub(super) fn quoted(quoted: &Quoted) -> Written {
     match quoted {
         Quoted::Message { content } => {
             let bare = Message { quoted: None, ..Message::clone(content) };
@@ -118,26 +109,15 @@ fn quoted(quoted: &Quoted) -> Written {
     }
 }
 
-fn role(role: Role) -> &'static str {
+pub(super) fn role(role: Role) -> &'static str {
     match role {
         Role::User => "appUser",
         Role::Business => "appMaker",
     }
 }
 
-fn author(author: &Author) -> Written {
-    let (id, avatar) = match author.role {
-        Role::User => (author.user.as_ref().map(ToString::to_string), author.avatar_url.clone()),
-        Role::Business => {
-            let avatar = author.avatar_url.clone().unwrap_or_else(|| gravatar(author.email.as_deref()));
-            (Some(business_id(author.email.as_deref())), Some(avatar))
-        }
-    };
-    Written::new().maybe("authorId", id).maybe("name", author.name.as_ref()).maybe("avatarUrl", avatar)
-}
-
 /// An author of the business has no record here; the same email always gives the same id.
-fn business_id(email: Option<&str>) -> String {
+pub(super) fn business_id(email: Option<&str>) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const LENGTH: usize = 22;
     let known_by = email.map_or_else(|| "appMaker".to_owned(), |email| email.trim().to_lowercase());
@@ -152,21 +132,12 @@ fn business_id(email: Option<&str>) -> String {
 }
 
 /// Gravatar knows pictures by the hash of an email address: <https://docs.gravatar.com/api/avatars/hash/>.
-fn gravatar(email: Option<&str>) -> String {
+pub(super) fn gravatar(email: Option<&str>) -> String {
     let hash = match email {
         Some(email) => hex::encode(signature::sha256(email.trim().to_lowercase().as_bytes())),
         None => FACELESS.to_owned(),
     };
     format!("https://www.gravatar.com/avatar/{hash}.png?s=200&d=mm")
-}
-
-fn source(source: &Source) -> Written {
-    Written::new()
-        .with("type", &source.kind)
-        .maybe("integrationId", source.integration.as_ref())
-        .maybe("id", source.client.as_ref())
-        .maybe("originalMessageId", source.original_id.as_ref())
-        .maybe("originalMessageTimestamp", source.original_at.map(|at| at.seconds()))
 }
 
 /// What v1.1 shows of a conversation: how much its person has not read, and until when everyone has.
@@ -200,7 +171,7 @@ pub fn webhook(webhook: &Webhook) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Confirmation, ConversationKind, Participant, PendingLink, Timestamp};
+    use crate::model::{Author, Confirmation, ConversationKind, Participant, PendingLink, Source, Timestamp};
     use crate::wire::v1::sample;
 
     #[test]

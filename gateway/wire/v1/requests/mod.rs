@@ -3,6 +3,7 @@
 mod actions;
 mod answers;
 mod app;
+mod attachment;
 mod business_profile;
 mod conversation;
 mod deployment;
@@ -22,6 +23,7 @@ mod webhook;
 pub(super) use actions::{MESSAGE_ACTIONS_MAX, are_mixable};
 pub use app::AppFields;
 pub(in crate::wire) use app::{SettingsFields, metadata as app_metadata};
+pub use attachment::AttachmentAddress;
 pub use business_profile::parse as parse_business;
 pub use conversation::{ConversationActivity, PostPostback};
 pub use deployment::NewDeployment;
