@@ -64,5 +64,7 @@ mod shorthand;
 mod speed;
 mod templates;
 mod users;
+mod v2_apps;
+mod v2_users;
 mod waits;
 mod webhooks;

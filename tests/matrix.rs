@@ -38,6 +38,7 @@ impl Class {
             401 => Class::Unknown,
             403 => Class::Refused,
             404 if answer.json["error"]["code"] == "app_not_found" => Class::NoApp,
+            404 if answer.json["errors"][0]["code"] == "app_not_found" => Class::NoApp,
             status => {
                 assert!(status != 405 && status < 500, "{status} {}", answer.text);
                 Class::Allowed
@@ -192,7 +193,7 @@ impl Scene {
         let named = route.path.replace("{app}", app).replace("{user}", "ann");
         let path: Vec<&str> =
             named.split('/').map(|part| if part.starts_with('{') { NO_APP } else { part }).collect();
-        let body = matches!(route.method.as_str(), "POST" | "PUT").then(|| "{}".to_owned());
+        let body = matches!(route.method.as_str(), "POST" | "PUT" | "PATCH").then(|| "{}".to_owned());
         let api = self.caller(rig, caller);
         Class::of(&api.request(&route.method, &path.join("/"), &[], body).await)
     }

@@ -159,7 +159,9 @@ impl Core {
         let app = &tenant.app.id;
         let now = self.clock.now();
         // Either id names a person in a path, so that one must not mean two people.
-        if self.store.load::<User>(app, &new.external_id).await?.is_some() {
+        if let Some(external_id) = &new.external_id
+            && self.store.load::<User>(app, external_id).await?.is_some()
+        {
             return Err(CoreError::Conflict("User already exists".into()));
         }
         let mut known = Known::stranger(now);

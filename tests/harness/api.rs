@@ -39,6 +39,17 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The same for v2, and answers the title.
+    pub(crate) fn refused_v2(self, status: u16, code: &str) -> String {
+        let error = &self.json["errors"][0];
+        assert_eq!((self.status, error["code"].as_str()), (status, Some(code)), "{}", self.text);
+        let shape = serde_json::json!({"errors": [{"code": code, "title": error["title"]}]});
+        assert_eq!(self.json, shape, "nothing else is said");
+        error["title"].as_str().expect("a title").to_owned()
+    }
+}
+
 /// A base address, and who is calling.
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
@@ -73,6 +84,10 @@ impl Api {
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         self.request("PUT", path, &[], Some(body.to_string())).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.request("PATCH", path, &[], Some(body.to_string())).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {

@@ -1,0 +1,85 @@
+//! People through v2.
+
+use serde_json::{Value, json};
+
+use crate::harness::config::APP;
+use crate::harness::{Engine, Rig, on_both_engines};
+
+on_both_engines! {
+    a_user_is_made_changed_and_blanked,
+    somebody_without_an_id_of_the_business_is_made,
+    what_one_version_knows_the_other_shows,
+    people_have_no_devices,
+}
+
+fn users(rest: &str) -> String {
+    format!("/v2/apps/{APP}/users{rest}")
+}
+
+async fn a_user_is_made_changed_and_blanked(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let api = rig.gateway.api();
+    let profile =
+        json!({"givenName": "Ada", "surname": "L", "avatarUrl": "https://example.com/a.png", "locale": "fr"});
+    let asked = json!({
+        "externalId": "ada@example.com", "signedUpAt": "2019-01-14T18:55:12.515Z",
+        "profile": profile, "metadata": {"tier": 1, "vip": true},
+    });
+    let user = api.post(&users(""), &asked).await.expect(201)["user"].clone();
+    let expected = json!({
+        "id": user["id"], "externalId": "ada@example.com", "signedUpAt": "2019-01-14T18:55:12.515Z",
+        "hasPaymentInfo": false, "profile": profile, "metadata": {"tier": 1, "vip": true}, "identities": [],
+    });
+    assert_eq!(user, expected);
+    assert_eq!(api.post(&users(""), &asked).await.refused_v2(409, "conflict"), "User already exists");
+    let change =
+        json!({"profile": {"surname": null, "email": "a@example.com"}, "metadata": {"vip": null, "age": 7}});
+    let changed = api.patch(&users("/ada@example.com"), &change).await.expect(200)["user"].clone();
+    let profile = json!({"givenName": "Ada", "email": "a@example.com", "avatarUrl": "https://example.com/a.png", "locale": "fr"});
+    assert_eq!((&changed["profile"], &changed["metadata"]), (&profile, &json!({"tier": 1, "age": 7})));
+    assert_eq!(api.get(&users("/ada@example.com")).await.expect(200)["user"], changed);
+    let blanked =
+        api.delete(&users("/ada@example.com/personalinformation")).await.expect(200)["user"].clone();
+    assert_eq!((&blanked["profile"], &blanked["metadata"]), (&json!({}), &json!({})));
+    assert_eq!((&blanked["id"], &blanked["externalId"]), (&user["id"], &json!("ada@example.com")));
+    api.get(&users("/nobody")).await.refused_v2(404, "user_not_found");
+    let sync = api.post(&users("/ada@example.com/sync"), &json!({"survivingZendeskId": "1"})).await;
+    sync.refused_v2(404, "user_not_found");
+}
+
+async fn somebody_without_an_id_of_the_business_is_made(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let api = rig.gateway.api();
+    let make = async || api.post(&users(""), &json!({})).await.expect(201)["user"].clone();
+    let (one, other) = (make().await, make().await);
+    assert!(one["id"] != other["id"] && one.get("externalId").is_none(), "{one} {other}");
+}
+
+async fn what_one_version_knows_the_other_shows(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let api = rig.gateway.api();
+    let id = rig.user("steveb@example.com").await;
+    let of = async |path: String| api.get(&path).await.expect(200);
+    let v1 = json!({"givenName": "Steve", "properties": {"food": "pizza"}});
+    api.put(&format!("/v1.1/apps/{APP}/appusers/{id}"), &v1).await.expect(200);
+    let user: Value = of(users(&format!("/{id}"))).await["user"].clone();
+    assert_eq!(
+        (&user["profile"], &user["metadata"]),
+        (&json!({"givenName": "Steve"}), &json!({"food": "pizza"}))
+    );
+    let v2 = json!({"profile": {"surname": "B"}, "metadata": null});
+    api.patch(&users(&format!("/{id}")), &v2).await.expect(200);
+    let user = of(format!("/v1.1/apps/{APP}/appusers/{id}")).await["appUser"].clone();
+    assert_eq!(
+        (&user["givenName"], &user["surname"], &user["properties"]),
+        (&json!("Steve"), &json!("B"), &json!({}))
+    );
+}
+
+async fn people_have_no_devices(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let (api, id) = (rig.gateway.api(), rig.user("steveb@example.com").await);
+    assert_eq!(api.get(&users(&format!("/{id}/devices"))).await.expect(200), json!({"devices": []}));
+    api.get(&users(&format!("/{id}/devices/{id}"))).await.refused_v2(404, "device_not_found");
+    api.get(&users("/nobody/devices")).await.refused_v2(404, "user_not_found");
+}
