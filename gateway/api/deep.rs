@@ -82,12 +82,14 @@ fn object_of(json: &str) -> Result<Vec<(String, String)>, Problem> {
 mod tests {
     use super::*;
 
-    fn said(query: &str) -> Option<(Vec<(String, String)>, Vec<(String, String)>)> {
+    type Pairs = Vec<(String, String)>;
+
+    fn said(query: &str) -> Option<(Pairs, Pairs)> {
         let deep = Deep::parse(query).ok()?;
         Some((deep.page.into_iter().collect(), deep.filter.into_iter().collect()))
     }
 
-    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    fn pairs(pairs: &[(&str, &str)]) -> Pairs {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
