@@ -9,7 +9,7 @@ use crate::store::{Batch, Expect, Record, Versioned};
 
 use super::media::files_of;
 use super::records::save;
-use super::{Core, CoreError, Once, Thing, Tries};
+use super::{Core, CoreError, Once, Thing, retried};
 
 /// Bytes that files of an app have.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,13 +52,7 @@ impl Core {
         blob: &Blob,
         lost: Option<&str>,
     ) -> Result<Placed, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_keep_media(app, file, blob, lost).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_keep_media(app, file, blob, lost)).await
     }
 
     async fn try_keep_media(
@@ -95,13 +89,7 @@ impl Core {
         media_type: Option<&str>,
         lost: Option<&str>,
     ) -> Result<Option<Placed>, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_media_came(app, id, blob, media_type, lost).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_media_came(app, id, blob, media_type, lost)).await
     }
 
     async fn try_media_came(
@@ -174,13 +162,7 @@ impl Core {
         file: &MediaFile,
         once: Option<&Once<'_, ()>>,
     ) -> Result<Option<String>, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_forget_media(app, file, once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_forget_media(app, file, once)).await
     }
 
     async fn try_forget_media(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{App, Event, Id, Job, NewJob, Tenant, Timestamp, Webhook, Work};
 use crate::store::{Batch, Cut, Expect, ListEntry, Record, Versioned};
 
-use super::{Core, CoreError, Once, Tries};
+use super::{Core, CoreError, Once, retried};
 
 /// Dead letters on one page, at most.
 pub const DEAD_LETTERS_PAGE: usize = 100;
@@ -243,25 +243,29 @@ impl Core {
         before: usize,
         once: Option<&Once<'_, usize>>,
     ) -> Result<usize, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let found = self.store.load_all::<DeadLetter>(app, ids).await?;
-            let (mut batch, now) = (Batch::new(app), self.clock.now());
-            for read in found.into_iter().flatten() {
-                resurrect(&mut batch, read, now);
-            }
-            let replayed = before + batch.jobs.len();
-            if let Some(once) = once {
-                once.enter(&mut batch, now, &replayed);
-            }
-            if batch.is_empty() {
-                return Ok(replayed);
-            }
-            let done = self.store.commit(batch).await.map_err(CoreError::from);
-            if !tries.again(&done) {
-                return done.map(|()| replayed);
-            }
+        retried(|| self.try_replay_bite(app, ids, before, once)).await
+    }
+
+    async fn try_replay_bite(
+        &self,
+        app: &Id<App>,
+        ids: &[String],
+        before: usize,
+        once: Option<&Once<'_, usize>>,
+    ) -> Result<usize, CoreError> {
+        let found = self.store.load_all::<DeadLetter>(app, ids).await?;
+        let (mut batch, now) = (Batch::new(app), self.clock.now());
+        for read in found.into_iter().flatten() {
+            resurrect(&mut batch, read, now);
         }
+        let replayed = before + batch.jobs.len();
+        if let Some(once) = once {
+            once.enter(&mut batch, now, &replayed);
+        }
+        if !batch.is_empty() {
+            self.store.commit(batch).await?;
+        }
+        Ok(replayed)
     }
 }
 

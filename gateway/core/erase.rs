@@ -14,7 +14,7 @@ use super::hidden::{ERASED, Since, hidden_id};
 use super::identify::Known;
 use super::merge::{Merged, absorbed_by};
 use super::records::{ExternalId, Linked, Waiting, address_id};
-use super::{Core, CoreError, Tries};
+use super::{Core, CoreError, retried};
 
 /// People merged into one who are looked for at once.
 const MERGED_PAGE: usize = 500;
@@ -48,13 +48,7 @@ impl Core {
         user: &str,
         channels: FindChannel<'_>,
     ) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_erase_user(tenant, user, channels).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_erase_user(tenant, user, channels)).await
     }
 
     async fn try_erase_user(

@@ -10,7 +10,7 @@ use super::identify::Known;
 use super::link::Heard;
 use super::profile::{PROPERTIES_MAX, size_of_fact};
 use super::records::{ExternalId, Linked, Waiting, save};
-use super::{Core, CoreError, Once, Tries};
+use super::{Core, CoreError, Once, retried};
 
 /// Merges after each other that lead from a person to who they are now, at most.
 const CHAIN_MAX: usize = 64;
@@ -47,13 +47,7 @@ impl Core {
         discarded: &str,
         once: Once<'_, ()>,
     ) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_merge(tenant, surviving, discarded, &once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_merge(tenant, surviving, discarded, &once)).await
     }
 
     async fn try_merge(
