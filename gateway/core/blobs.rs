@@ -176,9 +176,9 @@ impl Core {
         let found = self.store.load::<MediaFile>(app, file.id.as_str()).await?;
         let user = found.as_ref().and_then(|read| read.value.user.clone()).or_else(|| file.user.clone());
         if let Some(read) = found {
-            // Written once more only to be sure that nobody brings its bytes meanwhile.
-            batch.update(&read);
-            batch.delete(MediaFile::KIND, read.value.record_id());
+            // Nobody brings its bytes meanwhile.
+            let expect = Expect::Version(read.version);
+            batch.delete_expecting(MediaFile::KIND, read.value.record_id(), expect);
             place = self.unshare(app, &read.value, &mut batch).await?;
         }
         if let Some(user) = user {

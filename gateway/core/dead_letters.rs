@@ -272,9 +272,7 @@ impl Core {
 /// The letter goes and its job comes, if nobody else touched it since it was read.
 fn resurrect(batch: &mut Batch, read: Versioned<DeadLetter>, now: Timestamp) {
     let letter = &read.value;
-    // A removal has no condition of its own; the write before it has.
-    batch.update(&read);
-    batch.delete(DeadLetter::KIND, letter.record_id());
+    batch.delete_expecting(DeadLetter::KIND, letter.record_id(), Expect::Version(read.version));
     batch.remove(DEAD_LETTERS, letter.record_id());
     batch.job(NewJob {
         id: Id::<Job>::new(letter.id.as_str()),

@@ -209,8 +209,7 @@ impl Core {
         for (key, found) in keys.iter().zip(self.store.read(app, &keys).await?) {
             let Some(Stored { version, body }) = found else { continue };
             if serde_json::from_slice::<Since>(&body).is_ok_and(|since| since.at == of.at) {
-                batch.put(ERASED, &*key.id, &(), Expect::Version(version), None);
-                batch.delete(ERASED, &*key.id);
+                batch.delete_expecting(ERASED, &*key.id, Expect::Version(version));
             }
         }
         Ok(batch)
@@ -321,9 +320,7 @@ impl Core {
             let unread = unread_by(&delivery.integration, &delivery.destination);
             batch.remove(unread, delivery.reference(part));
         }
-        // A removal has no condition of its own; the write before it has.
-        batch.put(Delivery::KIND, delivery.id.as_str(), &(), Expect::Version(version), None);
-        batch.delete(Delivery::KIND, delivery.id.as_str());
+        batch.delete_expecting(Delivery::KIND, delivery.id.as_str(), Expect::Version(version));
         bite.jobs.push(Id::new(delivery.id.as_str()));
     }
 
@@ -341,8 +338,7 @@ impl Core {
             if of.is_told_of(&read.value.event) {
                 let id = read.value.record_id();
                 // Whoever sends it again at this moment finds it changed, or is found at the second look at jobs.
-                bite.batch.put(DeadLetter::KIND, &*id, &(), Expect::Version(read.version), None);
-                bite.batch.delete(DeadLetter::KIND, &*id);
+                bite.batch.delete_expecting(DeadLetter::KIND, &*id, Expect::Version(read.version));
                 bite.batch.remove(DEAD_LETTERS, id);
             }
         }

@@ -85,10 +85,7 @@ impl Core {
         take_over(surviving, &other.user);
         take_over_counters(&mut read.value, &other.conversation);
         lead_to(surviving, &other.user, batch);
-        // Written once more only to be sure that nobody changed them meanwhile.
-        other.save(batch);
-        batch.delete(User::KIND, other.user.record_id());
-        batch.delete(Conversation::KIND, other.conversation.record_id());
+        other.remove(batch);
         batch.insert(&Merged {
             user: other.user.id.clone(),
             into: surviving.id.clone(),
