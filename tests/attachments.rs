@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::api::Answer;
 use crate::harness::config::{OTHER_APP, OTHER_KEY, OTHER_SECRET};
+use crate::harness::form::{PNG, ROOM};
 use crate::harness::simulator::of_app;
 use crate::harness::{Engine, Form, Rig, on_both_engines};
 
@@ -22,11 +23,6 @@ on_both_engines! {
 }
 
 const NUMBER: &str = "+15145550149";
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR and so on";
-
-/// More than a file may take of the gateway's memory on its way through, in kilobytes: what an allocator and a few
-/// buffers of a busy machine come to, and well below the file.
-const ROOM: u64 = 32 << 10;
 
 fn upload(called: &str, bytes: &[u8]) -> Form {
     Form::default().file("source", called, bytes)

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::harness::config::TWILIO;
+use crate::harness::form::{PNG, ROOM};
 use crate::harness::wait::within;
 use crate::harness::{Engine, Rig, eventually, on_both_engines};
 
@@ -19,11 +20,6 @@ on_both_engines! {
 }
 
 const NUMBER: &str = "+15145550149";
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR and so on";
-
-/// More than a file may take of the gateway's memory on its way through, in kilobytes: what an allocator and a few
-/// buffers of a busy machine come to, and well below the file.
-const ROOM: u64 = 32 << 10;
 
 /// For a large file, on a slow, busy machine.
 const LONG: Duration = Duration::from_secs(120);

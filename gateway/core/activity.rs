@@ -12,7 +12,7 @@ use super::converse::choose;
 use super::reading::newest;
 use super::records::save;
 use super::send::retry_at;
-use super::{Core, CoreError, Once, Tries};
+use super::{Core, CoreError, Once, retried};
 
 /// That somebody types is of interest for so long.
 const TYPING_LASTS: Duration = Duration::from_secs(5);
@@ -37,13 +37,7 @@ impl Core {
         channels: FindChannel<'_>,
         once: Once<'_, Conversation>,
     ) -> Result<Conversation, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_show_activity(tenant, user, activity, channels, &once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_show_activity(tenant, user, activity, channels, &once)).await
     }
 
     async fn try_show_activity(

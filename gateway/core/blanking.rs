@@ -1,9 +1,9 @@
 //! Blanking a profile where it was copied to: what is still to be told, what could not be told, what was answered.
 
 use crate::model::{App, Id, Seal, Timestamp, User, Work};
-use crate::store::{Batch, Cut, Expect, Record};
+use crate::store::{Batch, Expect, Record};
 
-use super::dead_letters::{DEAD_LETTERS, DeadLetter};
+use super::dead_letters::{DeadLetter, Place};
 use super::once::{ONCE, keep_mark, without_answer};
 use super::{Core, CoreError};
 
@@ -88,15 +88,10 @@ impl Core {
     }
 
     async fn blank_letters(&self, of: &Blanking) -> Result<Option<String>, CoreError> {
-        let behind = of.behind.as_deref().and_then(|place| place.split_once('-'));
-        let (rank, member) = behind.unwrap_or(("", ""));
-        let rank = rank.parse().unwrap_or(i64::MIN);
-        let cut = Cut::Behind { rank, member: member.to_owned(), limit: BITE };
-        let page = self.store.page(&of.app, DEAD_LETTERS, cut).await?;
-        let last = page.last().map(|entry| format!("{}-{}", entry.rank, entry.member));
-        let ids: Vec<String> = page.into_iter().map(|entry| entry.member).collect();
+        let behind = of.behind.as_deref().and_then(Place::parse);
+        let (letters, next) = self.letters_behind(&of.app, behind.as_ref(), BITE).await?;
         let mut batch = Batch::new(&of.app);
-        for mut read in self.store.load_all::<DeadLetter>(&of.app, &ids).await?.into_iter().flatten() {
+        for mut read in letters {
             let event = &mut read.value.event;
             let is_theirs = event.what.user().is_some_and(|user| of.people.contains(&user.id));
             if is_theirs && event.at <= of.at {
@@ -110,6 +105,6 @@ impl Core {
         if !batch.is_empty() {
             self.store.commit(batch).await?;
         }
-        Ok(last)
+        Ok(next.map(|place| place.to_string()))
     }
 }

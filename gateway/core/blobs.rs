@@ -9,7 +9,7 @@ use crate::store::{Batch, Expect, Record, Versioned};
 
 use super::media::files_of;
 use super::records::save;
-use super::{Core, CoreError, Once, Thing, Tries};
+use super::{Core, CoreError, Once, Thing, retried};
 
 /// Bytes that files of an app have.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,13 +52,7 @@ impl Core {
         blob: &Blob,
         lost: Option<&str>,
     ) -> Result<Placed, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_keep_media(app, file, blob, lost).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_keep_media(app, file, blob, lost)).await
     }
 
     async fn try_keep_media(
@@ -95,13 +89,7 @@ impl Core {
         media_type: Option<&str>,
         lost: Option<&str>,
     ) -> Result<Option<Placed>, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_media_came(app, id, blob, media_type, lost).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_media_came(app, id, blob, media_type, lost)).await
     }
 
     async fn try_media_came(
@@ -174,13 +162,7 @@ impl Core {
         file: &MediaFile,
         once: Option<&Once<'_, ()>>,
     ) -> Result<Option<String>, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_forget_media(app, file, once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_forget_media(app, file, once)).await
     }
 
     async fn try_forget_media(
@@ -194,9 +176,9 @@ impl Core {
         let found = self.store.load::<MediaFile>(app, file.id.as_str()).await?;
         let user = found.as_ref().and_then(|read| read.value.user.clone()).or_else(|| file.user.clone());
         if let Some(read) = found {
-            // Written once more only to be sure that nobody brings its bytes meanwhile.
-            batch.update(&read);
-            batch.delete(MediaFile::KIND, read.value.record_id());
+            // Nobody brings its bytes meanwhile.
+            let expect = Expect::Version(read.version);
+            batch.delete_expecting(MediaFile::KIND, read.value.record_id(), expect);
             place = self.unshare(app, &read.value, &mut batch).await?;
         }
         if let Some(user) = user {

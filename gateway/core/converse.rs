@@ -13,7 +13,7 @@ use super::activity::FindChannel;
 use super::approved::Instead;
 use super::identify::{Known, name_of};
 use super::records::append_message;
-use super::{Core, CoreError, Once, Tries};
+use super::{Core, CoreError, Once, retried};
 
 /// Messages a conversation may hold (Sunshine v1.1, limits).
 const MESSAGES_MAX: usize = 30_000;
@@ -79,13 +79,7 @@ impl Core {
         channels: FindChannel<'_>,
         once: Once<'_, Posted>,
     ) -> Result<Posted, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_post(tenant, user, &post, channels, &once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_post(tenant, user, &post, channels, &once)).await
     }
 
     async fn try_post(

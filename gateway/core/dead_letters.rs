@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{App, Event, Id, Job, NewJob, Tenant, Timestamp, Webhook, Work};
 use crate::store::{Batch, Cut, Expect, ListEntry, Record, Versioned};
 
-use super::{Core, CoreError, Once, Tries};
+use super::{Core, CoreError, Once, retried};
 
 /// Dead letters on one page, at most.
 pub const DEAD_LETTERS_PAGE: usize = 100;
@@ -146,7 +146,7 @@ impl Core {
         let until = which.to.map_or(i64::MAX, Timestamp::millis);
         let mut letters = Vec::new();
         for _ in 0..SCANS_MAX {
-            let mut entries = self.letters_behind(app, &place).await?;
+            let mut entries = self.entries_behind(app, Some(&place), SCAN).await?;
             entries.retain(|entry| entry.rank < until);
             if entries.is_empty() {
                 return Ok(DeadLettersPage { letters, next: None });
@@ -167,24 +167,32 @@ impl Core {
         Ok(DeadLettersPage { letters, next: Some(place) })
     }
 
-    /// The next entries behind a place. The store cuts by rank alone, and many letters may bear the same: those of a
-    /// page's last rank are left to the next page, and a page that holds nothing else is asked for again, larger.
-    async fn letters_behind(&self, app: &Id<App>, place: &Place) -> Result<Vec<ListEntry>, CoreError> {
-        let mut limit = SCAN;
-        loop {
-            let cut = Cut::After { rank: place.rank - 1, limit };
-            let mut entries = self.store.page(app, DEAD_LETTERS, cut).await?;
-            let is_cut = entries.len() == limit;
-            if let Some(last) = entries.last().map(|entry| entry.rank).filter(|_| is_cut) {
-                entries.retain(|entry| entry.rank < last);
-            }
-            entries.retain(|entry| Place::of(entry) > *place);
-            entries.sort_by_cached_key(Place::of);
-            if !entries.is_empty() || !is_cut {
-                return Ok(entries);
-            }
-            limit *= 2;
-        }
+    /// Some entries behind a place, or of the beginning.
+    async fn entries_behind(
+        &self,
+        app: &Id<App>,
+        place: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<ListEntry>, CoreError> {
+        let cut = match place {
+            Some(Place { rank, member }) => Cut::Behind { rank: *rank, member: member.clone(), limit },
+            None => Cut::After { rank: i64::MIN, limit },
+        };
+        Ok(self.store.page(app, DEAD_LETTERS, cut).await?)
+    }
+
+    /// Some letters behind a place, whosever they are, and where to go on; `None` at the end.
+    pub(super) async fn letters_behind(
+        &self,
+        app: &Id<App>,
+        place: Option<&Place>,
+        limit: usize,
+    ) -> Result<(Vec<Versioned<DeadLetter>>, Option<Place>), CoreError> {
+        let entries = self.entries_behind(app, place, limit).await?;
+        let next = entries.last().map(Place::of);
+        let ids: Vec<String> = entries.into_iter().map(|entry| entry.member).collect();
+        let found = self.store.load_all::<DeadLetter>(app, &ids).await?;
+        Ok((found.into_iter().flatten().collect(), next))
     }
 
     /// Puts dead letters back to work, each once. How many were.
@@ -243,34 +251,36 @@ impl Core {
         before: usize,
         once: Option<&Once<'_, usize>>,
     ) -> Result<usize, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let found = self.store.load_all::<DeadLetter>(app, ids).await?;
-            let (mut batch, now) = (Batch::new(app), self.clock.now());
-            for read in found.into_iter().flatten() {
-                resurrect(&mut batch, read, now);
-            }
-            let replayed = before + batch.jobs.len();
-            if let Some(once) = once {
-                once.enter(&mut batch, now, &replayed);
-            }
-            if batch.is_empty() {
-                return Ok(replayed);
-            }
-            let done = self.store.commit(batch).await.map_err(CoreError::from);
-            if !tries.again(&done) {
-                return done.map(|()| replayed);
-            }
+        retried(|| self.try_replay_bite(app, ids, before, once)).await
+    }
+
+    async fn try_replay_bite(
+        &self,
+        app: &Id<App>,
+        ids: &[String],
+        before: usize,
+        once: Option<&Once<'_, usize>>,
+    ) -> Result<usize, CoreError> {
+        let found = self.store.load_all::<DeadLetter>(app, ids).await?;
+        let (mut batch, now) = (Batch::new(app), self.clock.now());
+        for read in found.into_iter().flatten() {
+            resurrect(&mut batch, read, now);
         }
+        let replayed = before + batch.jobs.len();
+        if let Some(once) = once {
+            once.enter(&mut batch, now, &replayed);
+        }
+        if !batch.is_empty() {
+            self.store.commit(batch).await?;
+        }
+        Ok(replayed)
     }
 }
 
 /// The letter goes and its job comes, if nobody else touched it since it was read.
 fn resurrect(batch: &mut Batch, read: Versioned<DeadLetter>, now: Timestamp) {
     let letter = &read.value;
-    // A removal has no condition of its own; the write before it has.
-    batch.update(&read);
-    batch.delete(DeadLetter::KIND, letter.record_id());
+    batch.delete_expecting(DeadLetter::KIND, letter.record_id(), Expect::Version(read.version));
     batch.remove(DEAD_LETTERS, letter.record_id());
     batch.job(NewJob {
         id: Id::<Job>::new(letter.id.as_str()),

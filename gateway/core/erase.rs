@@ -14,7 +14,7 @@ use super::hidden::{ERASED, Since, hidden_id};
 use super::identify::Known;
 use super::merge::{Merged, absorbed_by};
 use super::records::{ExternalId, Linked, Waiting, address_id};
-use super::{Core, CoreError, Tries};
+use super::{Core, CoreError, retried};
 
 /// People merged into one who are looked for at once.
 const MERGED_PAGE: usize = 500;
@@ -48,13 +48,7 @@ impl Core {
         user: &str,
         channels: FindChannel<'_>,
     ) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_erase_user(tenant, user, channels).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_erase_user(tenant, user, channels)).await
     }
 
     async fn try_erase_user(
@@ -157,13 +151,7 @@ impl Core {
 
 /// Takes the person and their conversation away, if nobody changed them meanwhile.
 fn take_away(known: &Known, batch: &mut Batch) {
-    // A removal has no condition of its own; the write before it has.
-    let (user, conversation) = (known.user.record_id(), known.conversation.record_id());
-    let is = |version: Option<u64>| version.map_or(Expect::Absent, Expect::Version);
-    batch.put(User::KIND, &*user, &(), is(known.user_version), None);
-    batch.delete(User::KIND, user);
-    batch.put(Conversation::KIND, &*conversation, &(), is(known.conversation_version), None);
-    batch.delete(Conversation::KIND, conversation);
+    known.remove(batch);
     if let Some(external_id) = &known.user.external_id {
         batch.delete(ExternalId::KIND, external_id);
     }

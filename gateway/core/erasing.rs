@@ -11,7 +11,7 @@ use crate::model::{
 use crate::store::{Batch, Cut, Expect, Key, Met, Record, Stored, Versioned, Walk};
 
 use super::announce::forget_told;
-use super::dead_letters::{DEAD_LETTERS, DeadLetter};
+use super::dead_letters::{DEAD_LETTERS, DeadLetter, Place};
 use super::erase::Erasing;
 use super::hidden::{ERASED, Since, both_ids, hidden_id};
 use super::merge::{Merged, absorbed_by};
@@ -209,8 +209,7 @@ impl Core {
         for (key, found) in keys.iter().zip(self.store.read(app, &keys).await?) {
             let Some(Stored { version, body }) = found else { continue };
             if serde_json::from_slice::<Since>(&body).is_ok_and(|since| since.at == of.at) {
-                batch.put(ERASED, &*key.id, &(), Expect::Version(version), None);
-                batch.delete(ERASED, &*key.id);
+                batch.delete_expecting(ERASED, &*key.id, Expect::Version(version));
             }
         }
         Ok(batch)
@@ -321,28 +320,21 @@ impl Core {
             let unread = unread_by(&delivery.integration, &delivery.destination);
             batch.remove(unread, delivery.reference(part));
         }
-        // A removal has no condition of its own; the write before it has.
-        batch.put(Delivery::KIND, delivery.id.as_str(), &(), Expect::Version(version), None);
-        batch.delete(Delivery::KIND, delivery.id.as_str());
+        batch.delete_expecting(Delivery::KIND, delivery.id.as_str(), Expect::Version(version));
         bite.jobs.push(Id::new(delivery.id.as_str()));
     }
 
     async fn letters_bite(&self, erasure: &Erasure) -> Result<Bite, CoreError> {
         let Erasure { app, of, stage } = erasure;
-        let behind = stage.behind.as_deref().and_then(|place| place.split_once('-'));
-        let (rank, member) = behind.unwrap_or(("", ""));
-        let rank = rank.parse().unwrap_or(i64::MIN);
-        let cut = Cut::Behind { rank, member: member.to_owned(), limit: BITE };
-        let page = self.store.page(app, DEAD_LETTERS, cut).await?;
-        let last = page.last().map(|entry| format!("{}-{}", entry.rank, entry.member));
-        let mut bite = Bite::of(app, stage.go_on(last, Stage::at(Step::Unread)));
-        let ids: Vec<String> = page.into_iter().map(|entry| entry.member).collect();
-        for read in self.store.load_all::<DeadLetter>(app, &ids).await?.into_iter().flatten() {
+        let behind = stage.behind.as_deref().and_then(Place::parse);
+        let (letters, next) = self.letters_behind(app, behind.as_ref(), BITE).await?;
+        let next = next.map(|place| place.to_string());
+        let mut bite = Bite::of(app, stage.go_on(next, Stage::at(Step::Unread)));
+        for read in letters {
             if of.is_told_of(&read.value.event) {
                 let id = read.value.record_id();
                 // Whoever sends it again at this moment finds it changed, or is found at the second look at jobs.
-                bite.batch.put(DeadLetter::KIND, &*id, &(), Expect::Version(read.version), None);
-                bite.batch.delete(DeadLetter::KIND, &*id);
+                bite.batch.delete_expecting(DeadLetter::KIND, &*id, Expect::Version(read.version));
                 bite.batch.remove(DEAD_LETTERS, id);
             }
         }

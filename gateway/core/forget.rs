@@ -6,7 +6,7 @@ use crate::model::{Conversation, Id, Job, Message, NewJob, Tenant, Timestamp};
 use crate::store::{Batch, Cut, ListEntry, Record, Retry, Settlement};
 
 use super::records::{messages_of, save};
-use super::{Core, CoreError, Thing, Tries};
+use super::{Core, CoreError, Thing, retried};
 
 /// Messages that are taken away at once.
 const BITE: usize = 500;
@@ -17,13 +17,7 @@ const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
 impl Core {
     /// Deletes one message. What was sent stays sent, and what the person has not read stays counted.
     pub async fn delete_message(&self, tenant: &Tenant, user: &str, id: &str) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_delete_message(tenant, user, id).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_delete_message(tenant, user, id)).await
     }
 
     async fn try_delete_message(&self, tenant: &Tenant, user: &str, id: &str) -> Result<(), CoreError> {
@@ -46,13 +40,7 @@ impl Core {
     /// Deletes all messages: they are gone from now on, and taken away soon. The conversation stays, and so do its
     /// links to channels.
     pub async fn delete_messages(&self, tenant: &Tenant, user: &str) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_delete_messages(tenant, user).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_delete_messages(tenant, user)).await
     }
 
     async fn try_delete_messages(&self, tenant: &Tenant, user: &str) -> Result<(), CoreError> {

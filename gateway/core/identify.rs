@@ -7,7 +7,7 @@ use crate::model::{
     Author, Client, ClientStatus, Conversation, Id, Integration, Message, Role, Source, Tenant, Timestamp,
     User,
 };
-use crate::store::{Batch, StoreError, Versioned};
+use crate::store::{Batch, Expect, Record, StoreError, Versioned};
 
 use super::records::{ExternalId, Linked, address_id, referred, save};
 use super::settle::Scene;
@@ -139,6 +139,14 @@ impl Known {
             batch.insert(&Linked::of(user, &user.clients[at], address));
             self.user_changed = true;
         }
+    }
+
+    /// Removes both documents, if nobody changed them meanwhile.
+    pub(super) fn remove(&self, batch: &mut Batch) {
+        let is = |version: Option<u64>| version.map_or(Expect::Absent, Expect::Version);
+        batch.delete_expecting(User::KIND, self.user.record_id(), is(self.user_version));
+        let conversation = self.conversation.record_id();
+        batch.delete_expecting(Conversation::KIND, conversation, is(self.conversation_version));
     }
 
     /// Writes both documents.

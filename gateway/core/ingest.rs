@@ -16,7 +16,7 @@ use super::media::size_of;
 use super::postback::{Press, carries};
 use super::records::{Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Route, Tries};
+use super::{Core, CoreError, Route, retried};
 
 /// Notifications given as context with a reply, at most: the newest ones.
 const RECENT_MAX: usize = 100;
@@ -51,14 +51,11 @@ impl Core {
     }
 
     async fn ingest_one(&self, route: Route<'_>, event: InboundEvent) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
+        retried(|| {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_ingest(scene, &event).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+            self.try_ingest(scene, &event)
+        })
+        .await
     }
 
     async fn try_ingest(&self, scene: Scene<'_>, event: &InboundEvent) -> Result<(), CoreError> {

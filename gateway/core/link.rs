@@ -13,7 +13,7 @@ use super::identify::{Sighting, client_of};
 use super::notify::canonical;
 use super::records::{Linked, Waiting, address_id, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Once, Route, Thing, Tries};
+use super::{Core, CoreError, Once, Route, Thing, retried};
 
 /// Words that answer the platform's question with yes, and with no.
 const YES: [&str; 4] = ["yes", "y", "ok", "accept"];
@@ -71,14 +71,11 @@ impl Core {
             // WhatsApp writes to ids of people too, which no business knows beforehand.
             return Err(CoreError::Invalid(format!("{key}: must begin with + and the country code")));
         }
-        let mut tries = Tries::default();
-        loop {
+        retried(|| {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_link(scene, user, &address, &link, &once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+            self.try_link(scene, user, &address, &link, &once)
+        })
+        .await
     }
 
     async fn try_link(
@@ -154,13 +151,7 @@ impl Core {
 
     /// Takes a channel away from a user: linked identities of that type and links that still wait.
     pub async fn unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_unlink(tenant, user, kind).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_unlink(tenant, user, kind)).await
     }
 
     async fn try_unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {

@@ -102,9 +102,8 @@ impl Core {
             delivery: None,
         };
         let mut batch = Batch::new(app);
-        // Written once more only to be sure that nobody else used it meanwhile.
-        batch.update(&asked);
-        batch.delete(LinkRequest::KIND, code);
+        // Nobody else used it meanwhile.
+        batch.delete_expecting(LinkRequest::KIND, code, Expect::Version(asked.version));
         self.mark_seen(&mut batch, mark, Expect::Absent);
         self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, &mut batch);
         self.attach(scene, &mut read.value, &link, &mut batch).await?;

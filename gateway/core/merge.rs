@@ -10,7 +10,7 @@ use super::identify::Known;
 use super::link::Heard;
 use super::profile::{PROPERTIES_MAX, size_of_fact};
 use super::records::{ExternalId, Linked, Waiting, save};
-use super::{Core, CoreError, Once, Tries};
+use super::{Core, CoreError, Once, retried};
 
 /// Merges after each other that lead from a person to who they are now, at most.
 const CHAIN_MAX: usize = 64;
@@ -47,13 +47,7 @@ impl Core {
         discarded: &str,
         once: Once<'_, ()>,
     ) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_merge(tenant, surviving, discarded, &once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_merge(tenant, surviving, discarded, &once)).await
     }
 
     async fn try_merge(
@@ -91,10 +85,7 @@ impl Core {
         take_over(surviving, &other.user);
         take_over_counters(&mut read.value, &other.conversation);
         lead_to(surviving, &other.user, batch);
-        // Written once more only to be sure that nobody changed them meanwhile.
-        other.save(batch);
-        batch.delete(User::KIND, other.user.record_id());
-        batch.delete(Conversation::KIND, other.conversation.record_id());
+        other.remove(batch);
         batch.insert(&Merged {
             user: other.user.id.clone(),
             into: surviving.id.clone(),

@@ -144,16 +144,19 @@ impl Policy {
     }
 }
 
-/// Counts how often a use case was tried. (A function around the use case would read better, but the compiler
-/// cannot yet tell that the future of an async closure which borrows may move between threads.)
-#[derive(Debug, Default)]
-struct Tries(usize);
-
-impl Tries {
-    /// Whether to load again: somebody else wrote first, and that did not happen too often yet.
-    fn again<T>(&mut self, result: &Result<T, CoreError>) -> bool {
-        self.0 += 1;
-        self.0 < CONFLICTS_MAX && matches!(result, Err(error) if error.is_conflict())
+/// Does something that loads, decides and commits, and does it again while somebody else writes first; not without end.
+async fn retried<T, F>(mut once: impl FnMut() -> F) -> Result<T, CoreError>
+where
+    F: Future<Output = Result<T, CoreError>>,
+{
+    let mut tried = 0;
+    loop {
+        let result = once().await;
+        tried += 1;
+        let others_won = matches!(&result, Err(error) if error.is_conflict());
+        if !others_won || tried >= CONFLICTS_MAX {
+            return result;
+        }
     }
 }
 

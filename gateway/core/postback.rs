@@ -9,7 +9,7 @@ use super::activity::FindChannel;
 use super::converse::choose;
 use super::identify::{Known, name_of};
 use super::records::append_message;
-use super::{Core, CoreError, Once, Thing, Tries};
+use super::{Core, CoreError, Once, Thing, retried};
 
 /// Messages among which a button is looked for, page by page: a person presses what they can still see.
 const PAGE: usize = 100;
@@ -40,13 +40,7 @@ impl Core {
         channels: FindChannel<'_>,
         once: Once<'_, ()>,
     ) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_press(tenant, user, action, channels, &once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_press(tenant, user, action, channels, &once)).await
     }
 
     async fn try_press(

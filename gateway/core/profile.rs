@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::model::{NewJob, Tenant, Timestamp, User};
 use crate::store::Batch;
 
-use super::{Core, CoreError, Tries};
+use super::{Core, CoreError, retried};
 
 /// Properties: bytes of keys and values together.
 pub(super) const PROPERTIES_MAX: usize = 4096;
@@ -93,17 +93,21 @@ impl Core {
         id: &str,
         change: impl Fn(&mut User, &mut Batch) -> Result<(), CoreError>,
     ) -> Result<User, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let mut read = self.find_user(tenant, id).await?;
-            let mut batch = Batch::new(&tenant.app.id);
-            change(&mut read.value, &mut batch)?;
-            batch.update(&read);
-            let result = self.store.commit(batch).await.map(|()| read.value).map_err(CoreError::from);
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_change_user(tenant, id, &change)).await
+    }
+
+    async fn try_change_user(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        change: &impl Fn(&mut User, &mut Batch) -> Result<(), CoreError>,
+    ) -> Result<User, CoreError> {
+        let mut read = self.find_user(tenant, id).await?;
+        let mut batch = Batch::new(&tenant.app.id);
+        change(&mut read.value, &mut batch)?;
+        batch.update(&read);
+        self.store.commit(batch).await?;
+        Ok(read.value)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::store::{Batch, Cut};
 use super::identify::Known;
 use super::records::{messages_of, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Once, Tries};
+use super::{Core, CoreError, Once, retried};
 
 /// Messages that are looked at to count what is not read: more are not shown as a number anywhere.
 const COUNTED: usize = 100;
@@ -24,13 +24,7 @@ impl Core {
         user: &str,
         once: Once<'_, Conversation>,
     ) -> Result<Conversation, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_reset_unread(tenant, user, &once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_reset_unread(tenant, user, &once)).await
     }
 
     async fn try_reset_unread(

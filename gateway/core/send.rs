@@ -22,7 +22,7 @@ use super::limited::count_call;
 use super::settle::Scene;
 use super::unknown::Hold;
 use super::watermark::on_its_way;
-use super::{Core, CoreError, Route, Tries};
+use super::{Core, CoreError, Route, retried};
 
 /// How often a send of unknown outcome is looked at during its reconcile window.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -83,14 +83,11 @@ impl Core {
         hook_url: &Url,
         limited: Option<String>,
     ) -> Result<Begin, CoreError> {
-        let mut tries = Tries::default();
-        loop {
+        retried(|| {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_begin(scene, id, attempt, hook_url, limited.clone()).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+            self.try_begin(scene, id, attempt, hook_url, limited.clone())
+        })
+        .await
     }
 
     async fn try_begin(

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::model::{App, Id, Template};
 use crate::store::{Batch, Cut, Record, Versioned};
 
-use super::{Core, CoreError, Once, Thing, Tries};
+use super::{Core, CoreError, Once, Thing, retried};
 
 /// Templates of an app, at most; two requests at once may make one more.
 const TEMPLATES_MAX: usize = 1000;
@@ -60,13 +60,8 @@ impl Core {
     ) -> Result<Template, CoreError> {
         let now = self.now();
         let template = Template { id: Id::fresh(now), name, content, metadata, created: now };
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_create_template(app, &template, &once).await;
-            if !tries.again(&result) {
-                return result.map(|()| template);
-            }
-        }
+        retried(|| self.try_create_template(app, &template, &once)).await?;
+        Ok(template)
     }
 
     async fn try_create_template(
@@ -124,13 +119,7 @@ impl Core {
         id: &str,
         change: TemplateChange,
     ) -> Result<Template, CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_update_template(app, id, change.clone()).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_update_template(app, id, change.clone())).await
     }
 
     async fn try_update_template(
@@ -157,13 +146,7 @@ impl Core {
 
     /// Forgets a template, under its name too.
     pub async fn delete_template(&self, app: &Id<App>, id: &str) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
-            let result = self.try_delete_template(app, id).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+        retried(|| self.try_delete_template(app, id)).await
     }
 
     async fn try_delete_template(&self, app: &Id<App>, id: &str) -> Result<(), CoreError> {

@@ -15,7 +15,7 @@ use super::ledger::UNKNOWN;
 use super::records::messages_of;
 use super::send::{LOOK_AGAIN, error};
 use super::settle::Scene;
-use super::{Conclusion, Core, CoreError, Once, Route, Thing, Tries};
+use super::{Conclusion, Core, CoreError, Once, Route, Thing, retried};
 
 /// Messages that were sent so long before an attempt may be mistaken for it.
 const APART: Duration = Duration::from_secs(10);
@@ -261,14 +261,11 @@ impl Core {
         decision: Decision,
         once: &Once<'_, (Id<App>, Delivery)>,
     ) -> Result<(Id<App>, Delivery), CoreError> {
-        let mut tries = Tries::default();
-        loop {
+        retried(|| {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_decide(scene, id, decision, once).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+            self.try_decide(scene, id, decision, once)
+        })
+        .await
     }
 
     async fn try_decide(

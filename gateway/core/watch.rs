@@ -12,7 +12,7 @@ use crate::store::{Batch, Cut};
 
 use super::ledger::watched;
 use super::settle::Scene;
-use super::{Core, CoreError, Policy, Route, Tries};
+use super::{Core, CoreError, Policy, Route, retried};
 
 /// When a delivery is looked at first.
 const FIRST_LOOK: Duration = Duration::from_secs(5 * 60);
@@ -134,14 +134,11 @@ impl Core {
 
     /// Ends what was silent for too long, and puts back to work what nobody works on.
     async fn act(&self, route: Route<'_>, id: &Id<Delivery>) -> Result<(), CoreError> {
-        let mut tries = Tries::default();
-        loop {
+        retried(|| {
             let scene = Scene::at(route, self.clock.now());
-            let result = self.try_act(scene, id).await;
-            if !tries.again(&result) {
-                return result;
-            }
-        }
+            self.try_act(scene, id)
+        })
+        .await
     }
 
     async fn try_act(&self, scene: Scene<'_>, id: &Id<Delivery>) -> Result<(), CoreError> {

@@ -160,6 +160,14 @@ impl Batch {
         self.documents.push(Document::Delete(Key::new(kind, id)));
     }
 
+    /// Removes a document, if it is as expected.
+    pub fn delete_expecting(&mut self, kind: &'static str, id: impl Into<String>, expect: Expect) {
+        let id = id.into();
+        // A removal has no condition of its own; the write before it has.
+        self.put(kind, &*id, &(), expect, None);
+        self.delete(kind, id);
+    }
+
     /// Adds an entry to a list; the same member again moves it.
     pub fn append(&mut self, list: impl Into<String>, rank: i64, member: impl Into<String>) {
         self.entries.push((list.into(), ListEntry { rank, member: member.into() }));

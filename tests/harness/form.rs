@@ -2,6 +2,13 @@
 
 const BOUNDARY: &str = "heliograph-story";
 
+/// What looks like a picture.
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR and so on";
+
+/// More than a file may take of the gateway's memory on its way through, in kilobytes: what an allocator and a few
+/// buffers of a busy machine come to, and well below the file.
+pub(crate) const ROOM: u64 = 32 << 10;
+
 /// A form that is being filled in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form(Vec<u8>);

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
 use bytes::Bytes;
-use heliograph_connectors::channel::{BusinessProfile, Channel, ChannelError, Media};
+use heliograph_connectors::channel::{BusinessProfile, Channel, Media};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named, whole};
 use crate::wire::v1;
 
-use super::integrations::{IntegrationPath, named, refused};
+use super::integrations::{IntegrationPath, named, within};
 
 /// How long the provider may take for all that one request needs.
 const PROVIDER_TIME: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ pub(super) async fn read(
     Named(path): Named<IntegrationPath>,
 ) -> Result<Json<Value>, Problem> {
     let channel = api.live(named(&tenant, &path)?)?;
-    let profile = within(&*channel, face(&*channel)?.profile(api.media.providers())).await?;
+    let profile = within(PROVIDER_TIME, &*channel, face(&*channel)?.profile(api.media.providers())).await?;
     Ok(Json(json!({ "profile": profile })))
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn update(
     let channel = api.live(named(&tenant, &path)?)?;
     let face = face(&*channel)?;
     let change = v1::parse_business(&body)?;
-    within(&*channel, face.update(&change, api.media.providers())).await?;
+    within(PROVIDER_TIME, &*channel, face.update(&change, api.media.providers())).await?;
     Ok(StatusCode::OK)
 }
 
@@ -63,26 +63,13 @@ pub(super) async fn set_photo(
     let channel = api.live(named(&tenant, &path)?)?;
     let face = face(&*channel)?;
     let photo = photo(source(request).await?)?;
-    let url = within(&*channel, face.set_photo(&photo, api.media.providers())).await?;
+    let url = within(PROVIDER_TIME, &*channel, face.set_photo(&photo, api.media.providers())).await?;
     Ok(Json(url.map_or_else(|| json!({}), |url| json!({ "photoUrl": url }))))
 }
 
 fn face(channel: &dyn Channel) -> Result<&dyn BusinessProfile, Problem> {
     let none = || Problem::bad_request(format!("{} has no business profile", channel.capabilities().word));
     channel.business().ok_or_else(none)
-}
-
-async fn within<T>(
-    channel: &dyn Channel,
-    asked: impl Future<Output = Result<T, ChannelError>>,
-) -> Result<T, Problem> {
-    match tokio::time::timeout(PROVIDER_TIME, asked).await {
-        Ok(answered) => answered.map_err(|error| refused(channel, &error)),
-        Err(_) => {
-            let word = channel.capabilities().word;
-            Err(Problem::unavailable(&format!("{word} did not answer; try again")))
-        }
-    }
 }
 
 /// The file of a form's field `source`.

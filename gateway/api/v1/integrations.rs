@@ -209,10 +209,17 @@ pub(super) fn built(api: &Api, integration: &Integration) -> Result<Arc<dyn Chan
 
 /// What the provider says about the integration, when its credentials are good.
 pub(super) async fn connected(api: &Api, channel: &dyn Channel) -> Result<Map<String, Value>, Problem> {
-    let asked = tokio::time::timeout(CONNECT_TIME, channel.connect(api.media.providers())).await;
-    match asked {
-        Ok(Ok(connected)) => Ok(connected.facts),
-        Ok(Err(error)) => Err(refused(channel, &error)),
+    Ok(within(CONNECT_TIME, channel, channel.connect(api.media.providers())).await?.facts)
+}
+
+/// What a channel's provider answers, if it does so in time.
+pub(super) async fn within<T>(
+    time: Duration,
+    channel: &dyn Channel,
+    asked: impl Future<Output = Result<T, ChannelError>>,
+) -> Result<T, Problem> {
+    match tokio::time::timeout(time, asked).await {
+        Ok(answered) => answered.map_err(|error| refused(channel, &error)),
         Err(_) => Err(Problem::unavailable(&format!("{} did not answer; try again", word(channel)))),
     }
 }
