@@ -1,9 +1,14 @@
 //! The v2 API: requests read and objects written.
 
 mod account;
+mod html;
+mod markdown;
 mod requests;
 mod views;
 
 pub use account::{app, key};
-pub use requests::{AppFields, DisplayName, NewUser, UserFields};
+pub use requests::{
+    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewMessage, NewUser,
+    PostActivity, Said, Speaker, UserFields,
+};
 pub use views::user;
