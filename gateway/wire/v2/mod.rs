@@ -11,4 +11,6 @@ pub use requests::{
     AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewMessage, NewUser,
     PostActivity, Said, Speaker, UserFields,
 };
-pub use views::user;
+pub use views::{
+    client, controller, conversation, participant, truncated_conversation, truncated_user, user,
+};
