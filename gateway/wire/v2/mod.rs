@@ -2,8 +2,10 @@
 
 mod account;
 mod requests;
+mod triggers;
 mod views;
 
 pub use account::{app, key};
 pub use requests::{AppFields, DisplayName, NewUser, UserFields};
+pub use triggers::{TRIGGERS, subscribes};
 pub use views::user;
