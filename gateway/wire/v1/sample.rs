@@ -7,7 +7,7 @@ use crate::model::{
     Author, Client, ClientStatus, Id, Message, Role, Source, Timestamp, User, Webhook, WebhookVersion,
 };
 
-pub(super) fn webhook() -> Webhook {
+pub(in crate::wire) fn webhook() -> Webhook {
     Webhook {
         id: Id::new("55c8d9758590aa1900b9b9f6"),
         app: Id::new("5babc57a79ace012bba4781a"),
@@ -21,7 +21,7 @@ pub(super) fn webhook() -> Webhook {
     }
 }
 
-pub(super) fn user() -> User {
+pub(in crate::wire) fn user() -> User {
     User {
         id: Id::new("4a9006a2b1a17bebf00542ab"),
         external_id: None,
@@ -40,7 +40,7 @@ pub(super) fn user() -> User {
     }
 }
 
-pub(super) fn client() -> Client {
+pub(in crate::wire) fn client() -> Client {
     Client {
         aliases: Vec::new(),
         thread: None,
@@ -58,7 +58,7 @@ pub(super) fn client() -> Client {
     }
 }
 
-pub(super) fn reply() -> Message {
+pub(in crate::wire) fn reply() -> Message {
     Message {
         id: Id::new("5c8a5b96bac2a4128e5225ec"),
         conversation: user().conversation,
@@ -80,7 +80,7 @@ pub(super) fn reply() -> Message {
     }
 }
 
-pub(super) fn notified() -> Message {
+pub(in crate::wire) fn notified() -> Message {
     Message {
         id: Id::new("5c8a5b90fa8624128cc5ba32"),
         author: Author::business(),

@@ -1,11 +1,14 @@
 //! The v2 API: requests read and objects written.
 
 mod account;
+mod content;
+mod message;
 mod requests;
 mod triggers;
 mod views;
 
 pub use account::{app, key};
+pub use message::message;
 pub use requests::{AppFields, DisplayName, NewUser, UserFields};
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::user;
