@@ -13,6 +13,7 @@ mod message;
 mod seal;
 mod template;
 mod user;
+mod whom;
 
 pub use app::{
     App, AppSettings, Integration, IntegrationStatus, Key, KeyScope, Limits, OnUnknown, ServiceAccount,
@@ -33,3 +34,4 @@ pub use message::{Author, Message, Quoted, Role, Source};
 pub use seal::{Seal, SealBroken};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};
+pub use whom::Whom;

@@ -24,7 +24,10 @@ pub use requests::{
     MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
     PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
-pub(super) use requests::{SettingsFields, app_metadata};
+pub(super) use requests::{
+    SettingsFields, address, app_metadata, are_mixable, aspect, cents, currency, extra_options, fresh,
+    location, overrides,
+};
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;

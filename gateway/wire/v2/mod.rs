@@ -2,6 +2,8 @@
 
 mod account;
 mod content;
+mod html;
+mod markdown;
 mod message;
 mod requests;
 mod triggers;
@@ -9,6 +11,9 @@ mod views;
 
 pub use account::{app, key};
 pub use message::message;
-pub use requests::{AppFields, DisplayName, NewUser, UserFields};
+pub use requests::{
+    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewMessage, NewUser,
+    PostActivity, Said, Speaker, UserFields,
+};
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::user;

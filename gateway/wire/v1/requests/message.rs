@@ -100,7 +100,7 @@ impl PostMessage {
 }
 
 /// The payloads of the channels that are known here; those of others are for somebody else.
-fn overrides(given: &Given<'_>) -> Result<BTreeMap<String, Value>, Invalid> {
+pub(in crate::wire) fn overrides(given: &Given<'_>) -> Result<BTreeMap<String, Value>, Invalid> {
     let mut found = BTreeMap::new();
     for kind in ["messenger", "whatsapp"] {
         let payload = given.optional(kind, |channel| {
@@ -158,7 +158,7 @@ pub(super) fn id<T>(given: &Given<'_>) -> Result<Id<T>, Invalid> {
 }
 
 /// A new id for what stands inside a message.
-pub(in crate::wire::v1) fn fresh(now: Timestamp) -> String {
+pub(in crate::wire) fn fresh(now: Timestamp) -> String {
     Id::<()>::fresh(now).to_string()
 }
 
@@ -214,7 +214,7 @@ fn label(given: &Given<'_>, key: &str) -> Result<Option<String>, Invalid> {
     given.optional(key, |label| label.text_within(LABEL_MAX))
 }
 
-fn location(given: &Given<'_>) -> Result<Content, Invalid> {
+pub(in crate::wire) fn location(given: &Given<'_>) -> Result<Content, Invalid> {
     let (lat, long) = given.required("coordinates", |coordinates| {
         let lat = coordinates.required("lat", |lat| lat.number_between(-90.0, 90.0))?;
         Ok((lat, coordinates.required("long", |long| long.number_between(-180.0, 180.0))?))
@@ -226,7 +226,7 @@ fn location(given: &Given<'_>) -> Result<Content, Invalid> {
     Ok(Content::Location { lat, long, place })
 }
 
-fn aspect(given: &Given<'_>) -> Result<AspectRatio, Invalid> {
+pub(in crate::wire) fn aspect(given: &Given<'_>) -> Result<AspectRatio, Invalid> {
     match given.optional("imageAspectRatio", |ratio| ratio.word(&["horizontal", "square"]))? {
         Some("square") => Ok(AspectRatio::Square),
         _ => Ok(AspectRatio::Horizontal),
