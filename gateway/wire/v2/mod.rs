@@ -16,4 +16,6 @@ pub use requests::{
     PostActivity, Said, Speaker, UserFields,
 };
 pub use triggers::{TRIGGERS, subscribes};
-pub use views::user;
+pub use views::{
+    client, controller, conversation, participant, truncated_conversation, truncated_user, user,
+};
