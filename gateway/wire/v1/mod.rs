@@ -34,4 +34,4 @@ pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]
-mod sample;
+pub(in crate::wire) mod sample;
