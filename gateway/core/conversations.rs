@@ -123,12 +123,8 @@ impl Core {
         let mut known = self.with_conversation(tenant, person, None).await?;
         change.apply(&mut known.conversation)?;
         let mut batch = Batch::new(&tenant.app.id);
-        let start = Start {
-            reason: CreationReason::None,
-            client: None,
-            source: Source::of("api"),
-            referral: None,
-        };
+        let start =
+            Start { reason: CreationReason::None, client: None, source: Source::of("api"), referral: None };
         self.starts(tenant, &mut known, start, now, &mut batch);
         known.save(&mut batch);
         self.commit_made(tenant, known.conversation, (batch, now), once).await

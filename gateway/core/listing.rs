@@ -70,7 +70,9 @@ impl Core {
                 let has_later = items.len() > *size;
                 items.truncate(*size);
                 let has_earlier = match items.first() {
-                    Some(first) => !self.ahead_of(app, list, (first.rank, &first.member), 1).await?.is_empty(),
+                    Some(first) => {
+                        !self.ahead_of(app, list, (first.rank, &first.member), 1).await?.is_empty()
+                    }
                     None => false,
                 };
                 Ok(Listed { items, has_earlier, has_later })
@@ -184,7 +186,10 @@ mod tests {
         let after = part(Slice::After("b".into(), 1), 2).await;
         assert_eq!(after, Listed { items: vec!["c".into()], has_earlier: true, has_later: true });
         let before = part(Slice::Before("d".into(), 2), 4).await;
-        assert_eq!(before, Listed { items: vec!["a".into(), "c".into()], has_earlier: false, has_later: true });
+        assert_eq!(
+            before,
+            Listed { items: vec!["a".into(), "c".into()], has_earlier: false, has_later: true }
+        );
         let none = part(Slice::After("f".into(), 2), 6).await;
         assert_eq!(none, Listed { items: Vec::new(), has_earlier: false, has_later: false });
     }

@@ -5,15 +5,15 @@
 use heliograph_connectors::channel::{Channel, Content, Fate, Person, Reach, Stage};
 
 use crate::model::{
-    Author, CreationReason, Delivery, DeliverySubject, Event, EventDestination, Integration, Message, Notified, Purpose,
-    Source, Tenant, Timestamp, User, What,
+    Author, CreationReason, Delivery, DeliverySubject, Event, EventDestination, Integration, Message,
+    Notified, Purpose, Source, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Versioned};
 
 use super::identify::Sighting;
 use super::known::Known;
-use super::start::Start;
 use super::records::append_message;
+use super::start::Start;
 use super::{Core, CoreError, Route};
 
 /// Where and when something happens.
@@ -154,7 +154,8 @@ impl Core {
         let content = self.shown(scene.route(), &delivery.body).await?;
         let client = known.user.client_at(&scene.integration.id, &delivery.destination).cloned();
         let source = Source::of("notification");
-        let start = Start { reason: CreationReason::Notification, client: client.as_ref(), source, referral: None };
+        let start =
+            Start { reason: CreationReason::Notification, client: client.as_ref(), source, referral: None };
         self.starts(scene.tenant, &mut known, start, scene.now, batch);
         enter_history(scene, &mut known, delivery, (author, content), batch);
         Ok(Some(Some(known.user)))

@@ -51,12 +51,7 @@ pub(super) async fn create(
 }
 
 /// What was asked for, as it is said: its shorthand read, and what single channels are sent in its stead.
-async fn post(
-    api: &Api,
-    tenant: &Tenant,
-    talk: Talk<'_>,
-    asked: v2::NewMessage,
-) -> Result<Post, Problem> {
+async fn post(api: &Api, tenant: &Tenant, talk: Talk<'_>, asked: v2::NewMessage) -> Result<Post, Problem> {
     let v2::NewMessage { speaker, said, overrides, references, metadata, destination } = asked;
     let v2::Said { body, html_text, block_chat_input, payload } = said;
     let mut destination = destination.map(|destination| match destination {

@@ -40,7 +40,8 @@ pub(super) async fn list(
     pages: Pages,
 ) -> Result<Json<Value>, Problem> {
     let members = api.core.members(&tenant, &conversation).await?;
-    let named = |member: &Member| (member.participant.id_in(&member.conversation.id).to_string(), view(member));
+    let named =
+        |member: &Member| (member.participant.id_in(&member.conversation.id).to_string(), view(member));
     let all = members.iter().map(named).collect();
     Ok(Json(pages.of_all("participants", api.channels.public_base(), all)))
 }

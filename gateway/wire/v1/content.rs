@@ -263,12 +263,9 @@ mod tests {
             (any::<f64>(), any::<f64>()).prop_map(|(lat, long)| Content::Location { lat, long, place: None }),
             items().prop_map(|items| Content::Carousel { items, aspect: AspectRatio::Square }),
             (items(), actions()).prop_map(|(items, actions)| Content::List { items, actions }),
-            (proptest::collection::vec(any_field(), 0..4), any::<bool>())
-                .prop_map(|(fields, block_chat_input)| Content::Form {
-                    fields,
-                    block_chat_input,
-                    text: None,
-                }),
+            (proptest::collection::vec(any_field(), 0..4), any::<bool>()).prop_map(
+                |(fields, block_chat_input)| Content::Form { fields, block_chat_input, text: None }
+            ),
         ]
     }
 

@@ -30,7 +30,8 @@ pub(super) fn of_message(given: &Given<'_>, now: Timestamp) -> Result<Vec<Action
     if !are_mixable(&actions) {
         return Err(list.refuse("reply and locationRequest can be mixed only with each other"));
     }
-    let opening = actions.iter().filter(|action| matches!(action, Action::Webview { open_on_receive: true, .. }));
+    let opening =
+        actions.iter().filter(|action| matches!(action, Action::Webview { open_on_receive: true, .. }));
     if opening.count() > 1 {
         return Err(list.refuse("only one webview of a message can open by itself"));
     }
