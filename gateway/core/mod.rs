@@ -7,6 +7,7 @@ mod announce;
 mod approved;
 mod blanking;
 mod blobs;
+mod conversations;
 mod converse;
 mod dead_letters;
 mod early;
@@ -24,12 +25,14 @@ mod ledger;
 mod limited;
 mod link;
 mod linkrequest;
+mod listing;
 mod mask;
 mod media;
 mod menu;
 mod merge;
 mod notify;
 mod once;
+mod participants;
 mod ping;
 mod postback;
 mod profile;
@@ -53,7 +56,8 @@ pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
 pub use blanking::Blanking;
 pub use blobs::Placed;
-pub use converse::{Post, Posted};
+pub use conversations::{NewTalk, TalkChange};
+pub use converse::{Beside, Post, Posted};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use erasing::{Bite, Erasure};
 pub use history::{History, Window};
@@ -61,8 +65,10 @@ pub use identify::NewUser;
 pub use ledger::{Account, Pending};
 pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
 pub use link::Link;
+pub use listing::{Listed, Slice};
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
+pub use participants::{Leaver, Member};
 pub use profile::{Change, ProfileChange};
 pub use send::{Begin, Conclusion};
 pub use talk::{Talk, Toward};
@@ -172,6 +178,9 @@ pub enum CoreError {
     /// It would clash with what is there.
     #[error("{0}")]
     Conflict(String),
+    /// Whoever was named does not take part.
+    #[error("User is not a member of the conversation")]
+    NotAMember,
     /// It makes no sense.
     #[error("{0}")]
     Invalid(String),

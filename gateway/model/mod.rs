@@ -15,6 +15,7 @@ mod particulars;
 mod seal;
 mod template;
 mod user;
+mod whom;
 
 pub use app::{
     App, AppSettings, Integration, IntegrationStatus, Key, KeyScope, Limits, OnUnknown, ServiceAccount,
@@ -40,3 +41,4 @@ pub use particulars::{
 pub use seal::{Seal, SealBroken};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};
+pub use whom::Whom;

@@ -1,12 +1,16 @@
 //! v2: the route table.
 
+mod activities;
 mod apps;
 mod attachments;
+mod conversations;
 mod devices;
 mod integration_keys;
 mod integrations;
 mod keys;
+mod messages;
 mod oauth;
+mod participants;
 mod users;
 mod webhooks;
 
@@ -18,7 +22,7 @@ use super::v1::remove_attachment;
 
 /// The routes of `/v2` and `/oauth`.
 pub(super) fn table() -> Table {
-    let table = outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long))));
+    let table = talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))));
     table
         .get("/tokenInfo", OneApp, oauth::token_info)
         .then_at("/oauth")
@@ -77,6 +81,39 @@ fn outlets(table: Table) -> Table {
             AppOrIntegration,
             webhooks::delete,
         )
+}
+
+fn talks(table: Table) -> Table {
+    table
+        .post("/apps/{app}/conversations", AppOrIntegration, conversations::create)
+        .get("/apps/{app}/conversations", AppOrIntegration, conversations::list)
+        .get("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::read)
+        .patch("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::update)
+        .delete("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::delete)
+        .post("/apps/{app}/conversations/{conversation}/join", AppOrIntegration, participants::join)
+        .get("/apps/{app}/conversations/{conversation}/participants", AppOrIntegration, participants::list)
+        .post("/apps/{app}/conversations/{conversation}/leave", AppOrIntegration, participants::leave)
+        .post("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::create)
+        .get("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::list)
+        .delete("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::delete_all)
+        .delete(
+            "/apps/{app}/conversations/{conversation}/messages/{message}",
+            AppOrIntegration,
+            messages::delete,
+        )
+        .post("/apps/{app}/conversations/{conversation}/activity", AppOrIntegration, activities::create)
+        .post("/apps/{app}/conversations/{conversation}/download", AppOrIntegration, conversations::download)
+        .post(
+            "/apps/{app}/conversations/{conversation}/conversionEvents",
+            AppOrIntegration,
+            conversations::convert,
+        )
+}
+
+/// The conversation a path names.
+#[derive(Debug, Deserialize)]
+struct ConversationPath {
+    conversation: String,
 }
 
 /// The user a path names: our id, or the business's own.

@@ -1,7 +1,11 @@
 //! The v2 API: requests read and objects written.
 
 mod account;
+mod content;
+mod html;
 mod integration;
+mod markdown;
+mod message;
 mod requests;
 mod triggers;
 mod views;
@@ -9,7 +13,11 @@ mod webhook;
 
 pub use account::{app, key};
 pub use integration::{INTEGRATION_TYPES, custom, integration};
-pub use requests::{AppFields, DisplayName, NewCustom, NewUser, UserFields, WebhookFields};
+pub use message::message;
+pub use requests::{
+    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewCustom, NewMessage, NewUser,
+    PostActivity, Said, Speaker, UserFields, WebhookFields,
+};
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::{
     client, controller, conversation, participant, truncated_conversation, truncated_user, user,
