@@ -18,6 +18,7 @@ mod hidden;
 mod history;
 mod history_moves;
 mod identify;
+mod identities;
 mod ingest;
 mod ledger;
 mod limited;

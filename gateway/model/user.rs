@@ -83,6 +83,19 @@ impl User {
         usable.max_by_key(|client| client.last_seen)
     }
 
+    /// The type of the channel whose addresses are email addresses.
+    pub const MAIL: &'static str = "mailgun";
+
+    /// The email addresses that they have shown to be theirs: those they write from, or were linked to.
+    pub fn emails(&self) -> Vec<&str> {
+        let is_proof = |client: &&Client| client.kind == User::MAIL && client.status == ClientStatus::Active;
+        let mut emails: Vec<&str> =
+            self.clients.iter().filter(is_proof).flat_map(Client::addresses).collect();
+        emails.sort_unstable();
+        emails.dedup();
+        emails
+    }
+
     /// Blanks what describes the person. Who they are and how they are reached remains.
     pub fn forget_profile(&mut self) {
         self.given_name = None;

@@ -31,8 +31,10 @@ fn apps_and_keys(table: Table) -> Table {
 fn people(table: Table) -> Table {
     table
         .post("/apps/{app}/users", App, users::create)
+        .get("/apps/{app}/users", App, users::list)
         .get("/apps/{app}/users/{user}", App, users::read)
         .patch("/apps/{app}/users/{user}", App, users::update)
+        .delete("/apps/{app}/users/{user}", App, users::delete)
         .delete("/apps/{app}/users/{user}/personalinformation", App, users::forget_profile)
         .post("/apps/{app}/users/{user}/sync", App, users::sync)
         .get("/apps/{app}/users/{user}/devices", App, devices::list)

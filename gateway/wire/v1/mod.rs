@@ -28,6 +28,7 @@ pub(super) use requests::{SettingsFields, app_metadata};
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
+pub(in crate::wire) use views::identities;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]

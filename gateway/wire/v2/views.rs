@@ -1,8 +1,9 @@
 //! Objects as v2 shows them, not yet wrapped in their names.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::model::User;
+use crate::wire::v1;
 use crate::wire::written::Written;
 
 /// A user with all that is known about them. Empty texts are left out: strict clients refuse them.
@@ -22,12 +23,14 @@ pub fn user(user: &User) -> Value {
         .with("hasPaymentInfo", false)
         .with("profile", profile)
         .with("metadata", &user.properties)
-        .with("identities", json!([]))
+        .with("identities", v1::identities(user))
         .into()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::model::{Id, Timestamp};
 
