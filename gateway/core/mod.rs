@@ -5,6 +5,7 @@
 mod activity;
 mod announce;
 mod approved;
+mod attach;
 mod blanking;
 mod blobs;
 mod converse;
@@ -40,6 +41,7 @@ mod settle;
 mod start;
 mod templates;
 mod unknown;
+mod unlink;
 mod watch;
 mod watermark;
 
@@ -59,13 +61,14 @@ pub use history::{History, Window};
 pub use identify::NewUser;
 pub use ledger::{Account, Pending};
 pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
-pub use link::Link;
+pub use link::{Link, Linking};
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use profile::{Change, ProfileChange};
 pub use send::{Begin, Conclusion};
 pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
+pub use unlink::Which;
 pub use watch::{DueLooks, Overdue};
 
 use heliograph_connectors::channel::Channel;

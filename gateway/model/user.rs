@@ -224,8 +224,9 @@ pub enum Confirmation {
     },
     /// When the person next writes.
     UserActivity {
-        /// What is sent to them.
-        message: Content,
+        /// What is sent to them, if anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Content>,
     },
     /// When the person says yes to the platform's question.
     Prompt,

@@ -1,6 +1,7 @@
 //! v2: the route table.
 
 mod apps;
+mod clients;
 mod devices;
 mod keys;
 mod users;
@@ -37,6 +38,9 @@ fn people(table: Table) -> Table {
         .delete("/apps/{app}/users/{user}", App, users::delete)
         .delete("/apps/{app}/users/{user}/personalinformation", App, users::forget_profile)
         .post("/apps/{app}/users/{user}/sync", App, users::sync)
+        .post("/apps/{app}/users/{user}/clients", App, clients::create)
+        .get("/apps/{app}/users/{user}/clients", App, clients::list)
+        .delete("/apps/{app}/users/{user}/clients/{client}", App, clients::delete)
         .get("/apps/{app}/users/{user}/devices", App, devices::list)
         .get("/apps/{app}/users/{user}/devices/{device}", App, devices::read)
 }

@@ -24,7 +24,7 @@ pub use requests::{
     MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
     PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
-pub(super) use requests::{SettingsFields, app_metadata};
+pub(super) use requests::{SettingsFields, app_metadata, confirmation, first_message};
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
