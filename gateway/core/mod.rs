@@ -21,6 +21,7 @@ mod history_moves;
 mod identify;
 mod identities;
 mod ingest;
+mod known;
 mod ledger;
 mod limited;
 mod link;
@@ -39,6 +40,7 @@ mod records;
 mod send;
 mod settle;
 mod start;
+mod talk;
 mod templates;
 mod unknown;
 mod unlink;
@@ -54,7 +56,7 @@ pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
 pub use blanking::Blanking;
 pub use blobs::Placed;
-pub use converse::{Post, Posted, Toward};
+pub use converse::{Post, Posted};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use erasing::{Bite, Erasure};
 pub use history::{History, Window};
@@ -66,6 +68,7 @@ pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use profile::{Change, ProfileChange};
 pub use send::{Begin, Conclusion};
+pub use talk::{Talk, Toward};
 pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
 pub use unlink::Which;
@@ -193,6 +196,8 @@ pub enum Thing {
     Client,
     /// A notification or delivery.
     Delivery,
+    /// A conversation.
+    Conversation,
     /// A message.
     Message,
     /// A button.
@@ -209,6 +214,7 @@ impl std::fmt::Display for Thing {
             Thing::User => "user",
             Thing::Client => "client",
             Thing::Delivery => "notification",
+            Thing::Conversation => "conversation",
             Thing::Message => "message",
             Thing::Action => "action",
             Thing::Integration => "integration",
