@@ -13,6 +13,8 @@ on_both_engines! {
     user_activity_needs_no_message,
     clients_are_listed_and_taken_away_by_their_id,
     a_client_must_make_sense,
+    who_wants_no_messages_is_blocked_until_they_want_some,
+    an_address_of_another_is_taken,
 }
 
 const NUMBER: &str = "+15145550149";
@@ -200,4 +202,41 @@ async fn a_client_must_make_sense(engine: Engine) {
     }
     api.post(&clients("nobody", ""), &right).await.refused_v2(404, "user_not_found");
     assert!(listed(&rig, &user).await.is_empty());
+}
+
+async fn who_wants_no_messages_is_blocked_until_they_want_some(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    rig.sim().write(NUMBER, "hello").await;
+    let user = rig.receiver.trigger("message:appUser").await["appUser"]["_id"].clone();
+    let user = user.as_str().expect("an id");
+    is(&rig, user, "active").await;
+    rig.sim().write(NUMBER, "STOP").await;
+    is(&rig, user, "blocked").await;
+    assert_eq!(rig.get_user(user).await["clients"][0]["blocked"], true);
+    rig.sim().write(NUMBER, "still here").await;
+    rig.receiver.event("what they say", |event| event["messages"][0]["text"] == "still here").await;
+    is(&rig, user, "blocked").await;
+    let said = json!({"role": "appMaker", "type": "text", "text": "are you?"});
+    rig.gateway.api().post(&of_app(&format!("/appusers/{user}/messages")), &said).await.expect(201);
+    rig.receiver.trigger("message:delivery:failure").await;
+    rig.sim().write(NUMBER, "START").await;
+    is(&rig, user, "active").await;
+}
+
+async fn an_address_of_another_is_taken(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let (one, here) = user(&rig, "one@example.com").await;
+    let (two, there) = user(&rig, "two@example.com").await;
+    let immediate = json!({"type": "immediate"});
+    let api = rig.gateway.api();
+    api.post(&clients(&one, ""), &asked(&here, NUMBER, immediate.clone())).await.expect(201);
+    is(&rig, &one, "active").await;
+    // The conversation is not theirs.
+    let wrong = asked(&here, NUMBER, immediate.clone());
+    api.post(&clients(&two, ""), &wrong).await.refused_v2(400, "bad_request");
+    api.post(&clients(&two, ""), &asked(&there, NUMBER, immediate)).await.expect(201);
+    is(&rig, &two, "active").await;
+    assert!(listed(&rig, &one).await.is_empty());
+    let removed = rig.receiver.trigger("client:remove").await;
+    assert_eq!((&removed["reason"], &removed["appUser"]["_id"]), (&json!("theft"), &json!(one)));
 }

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::config::APP;
+use crate::harness::api::Api;
+use crate::harness::config::{APP, KEY, SECRET};
 use crate::harness::line::called;
+use crate::harness::signing::token;
+use crate::harness::simulator::of_app;
 use crate::harness::{Engine, Rig, on_both_engines};
 
 on_both_engines! {
@@ -13,6 +16,7 @@ on_both_engines! {
     people_have_no_devices,
     people_are_found_by_the_mail_they_write_from,
     a_user_is_erased_through_v2,
+    who_brings_a_token_is_authenticated,
 }
 
 fn users(rest: &str) -> String {
@@ -31,7 +35,8 @@ async fn a_user_is_made_changed_and_blanked(engine: Engine) {
     let user = api.post(&users(""), &asked).await.expect(201)["user"].clone();
     let expected = json!({
         "id": user["id"], "externalId": "ada@example.com", "signedUpAt": "2019-01-14T18:55:12.515Z",
-        "hasPaymentInfo": false, "profile": profile, "metadata": {"tier": 1, "vip": true}, "identities": [],
+        "authenticated": false, "hasPaymentInfo": false, "profile": profile,
+        "metadata": {"tier": 1, "vip": true}, "identities": [],
     });
     assert_eq!(user, expected);
     assert_eq!(api.post(&users(""), &asked).await.refused_v2(409, "conflict"), "User already exists");
@@ -132,4 +137,20 @@ async fn a_user_is_erased_through_v2(engine: Engine) {
     }
     assert_eq!(rig.receiver.trigger("appUser:delete").await["appUser"]["_id"], id);
     rig.user("steveb@example.com").await;
+}
+
+async fn who_brings_a_token_is_authenticated(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let (api, id) = (rig.gateway.api(), rig.user("steveb@example.com").await);
+    let proven =
+        async || api.get(&users(&format!("/{id}"))).await.expect(200)["user"]["authenticated"].clone();
+    assert_eq!(proven().await, false);
+    let of = |user: &str| token(KEY, SECRET, &json!({"scope": "appUser", "userId": user}));
+    let path = of_app("/appusers/steveb@example.com");
+    let other = Api::bearer(rig.gateway.api_address(), &of("somebody else"));
+    other.get(&path).await.refused(403, "forbidden");
+    assert_eq!(proven().await, false);
+    let own = Api::bearer(rig.gateway.api_address(), &of("steveb@example.com"));
+    own.get(&path).await.expect(200);
+    assert_eq!(proven().await, true);
 }

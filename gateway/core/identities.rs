@@ -1,9 +1,10 @@
-//! People by what they have shown to be theirs.
+//! What people have shown: that an address is theirs, that they are who they say.
 
-use crate::model::{Id, Tenant, User};
+use crate::model::{Event, Id, Source, Tenant, User, What};
+use crate::store::Batch;
 
 use super::records::{Linked, address_id};
-use super::{Core, CoreError};
+use super::{Core, CoreError, retried};
 
 impl Core {
     /// The people who have shown that an email address is theirs. What a business says of somebody's address shows
@@ -23,5 +24,28 @@ impl Core {
             users.extend(user.filter(|user| user.emails().contains(&email.as_str())));
         }
         Ok(users)
+    }
+}
+
+impl Core {
+    /// Somebody proved by a token to be this user. The first time that is kept, and told.
+    pub async fn prove(&self, tenant: &Tenant, user: &User) -> Result<(), CoreError> {
+        if user.authenticated {
+            return Ok(());
+        }
+        retried(|| self.try_prove(tenant, &user.id)).await
+    }
+
+    async fn try_prove(&self, tenant: &Tenant, user: &Id<User>) -> Result<(), CoreError> {
+        let app = &tenant.app.id;
+        let found = self.store.load::<User>(app, user.as_str()).await?;
+        let Some(mut read) = found.filter(|read| !read.value.authenticated) else { return Ok(()) };
+        read.value.authenticated = true;
+        let mut batch = Batch::new(app);
+        batch.update(&read);
+        let (reason, source) = ("authentication".to_owned(), Source::of("api"));
+        let what = What::UserUpdated { user: read.value, reason, source };
+        self.announce(&mut batch, tenant, &Event::new(app, self.clock.now(), what));
+        Ok(self.store.commit(batch).await?)
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{
     App, Client, ClientStatus, Confirmation, Conversation, ConversationKind, Delivery, Id, LinkOutcome,
-    NewJob, Notified, PendingLink, Purpose, Tenant, Timestamp, User,
+    NewJob, Notified, PendingLink, Purpose, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Expect, Record};
 
@@ -101,11 +101,24 @@ impl Core {
     ) -> Result<Linking, CoreError> {
         let app = &scene.tenant.app.id;
         let mut read = self.find_user(scene.tenant, user).await?;
-        let _seat = self.seat(app, &read.value, link).await?;
+        let seat = self.seat(app, &read.value, link).await?;
         let mut batch = Batch::new(app);
-        let linking = match read.value.client_at(&scene.integration.id, address).cloned() {
-            Some(client) => Linking { user: read.value.clone(), client },
-            None => self.begin_link(scene, &mut read.value, address, link, &mut batch).await?,
+        let is_own = |client: &&mut Client| client.is_at(&scene.integration.id, address);
+        let linking = match read.value.clients.iter_mut().find(is_own) {
+            Some(client) => {
+                if seat.is_some() && client.seat != seat {
+                    client.seat = seat;
+                    client.secondary = link.secondary;
+                    client.linked_at = Some(scene.now);
+                }
+                Linking { client: client.clone(), user: read.value.clone() }
+            }
+            None => {
+                let mut client = client_of(scene, &Person::at(address), ClientStatus::Pending);
+                client.seat = seat;
+                client.secondary = link.secondary;
+                self.begin_link(scene, &mut read.value, client, link, &mut batch).await?
+            }
         };
         // Where nothing changed they are written once more to be sure that they are still there.
         save(&mut batch, Some(read.version), &read.value);
@@ -123,13 +136,13 @@ impl Core {
         link: &Link,
     ) -> Result<Option<Id<Conversation>>, CoreError> {
         let Some(asked) = &link.conversation else { return Ok(None) };
-        let found = self.store.load::<Conversation>(app, asked.as_str()).await?;
-        let is_theirs = found.is_some_and(|read| {
-            let Conversation { kind, participants, .. } = read.value;
-            kind == ConversationKind::Personal && participants.iter().any(|person| person.user == user.id)
-        });
-        if is_theirs {
-            return Ok(Some(asked).filter(|asked| **asked != user.conversation).cloned());
+        let found = self.store.load::<Conversation>(app, asked.as_str()).await?.map(|read| read.value);
+        let personal = found.filter(|found| found.kind == ConversationKind::Personal);
+        if let Some(of) = personal.as_ref().and_then(|found| found.participants.first()) {
+            let person = self.person(app, &of.user).await?;
+            if person.is_some_and(|person| person.value.id == user.id) {
+                return Ok(Some(asked.clone()));
+            }
         }
         Err(CoreError::Invalid("target.conversationId: must be a personal conversation of the user".into()))
     }
@@ -139,11 +152,10 @@ impl Core {
         &self,
         scene: Scene<'_>,
         user: &mut User,
-        address: &str,
+        client: Client,
         link: &Link,
         batch: &mut Batch,
     ) -> Result<Linking, CoreError> {
-        let client = client_of(scene, &Person::at(address), ClientStatus::Pending);
         let first = first_message(scene.tenant, &link.confirmation);
         let pending = PendingLink {
             client: client.clone(),
@@ -152,7 +164,7 @@ impl Core {
             expires_at: scene.now + self.policy.links_expire_after,
             delivery: first.is_some().then(|| Id::fresh_uuid(scene.now)),
         };
-        user.pending.retain(|other| !other.client.is_at(&scene.integration.id, address));
+        user.pending.retain(|other| !other.client.is_at(&client.integration, &client.address));
         let mut shown = user.clone();
         shown.pending.push(pending.clone());
         let is_immediate = matches!(link.confirmation, Confirmation::Immediate { .. });
@@ -160,9 +172,11 @@ impl Core {
             *user = shown.clone();
             wait(user, &pending, batch);
         }
+        let begun = What::LinkStarted { user: shown.clone(), client: client.clone() };
+        self.tell_of_client(scene.heard(), &shown, &client, begun, batch).await?;
         match first {
             Some(content) => self.ask(scene, user, &pending, content, batch),
-            None => self.tell_link(scene.heard(), user, &pending, LinkOutcome::Match, batch),
+            None => self.tell_link(scene.heard(), user, &pending, LinkOutcome::Match, batch).await?,
         }
         if is_immediate && pending.delivery.is_none() {
             self.attach(scene, user, &pending, batch).await?;
@@ -202,13 +216,13 @@ impl Core {
         for told in told {
             match told {
                 Notified::Channel { .. } => {
-                    self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, batch);
+                    self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, batch).await?;
                     if matches!(link.confirmation, Confirmation::Immediate { .. }) {
                         self.complete(scene, &mut read.value, &link, batch).await?;
                     }
                 }
                 Notified::Failure { error } => {
-                    self.give_up(scene.heard(), &mut read.value, &link, FAILED, error, batch);
+                    self.give_up(scene.heard(), &mut read.value, &link, (FAILED, error), batch).await?;
                 }
                 Notified::User => {}
             }

@@ -3,11 +3,14 @@
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
 mod activity;
+mod adopt;
 mod announce;
 mod approved;
 mod attach;
+mod belongings;
 mod blanking;
 mod blobs;
+mod blocked;
 mod converse;
 mod dead_letters;
 mod early;
@@ -40,6 +43,7 @@ mod records;
 mod send;
 mod settle;
 mod start;
+mod take_over;
 mod talk;
 mod templates;
 mod unknown;

@@ -119,8 +119,9 @@ pub(super) fn choose<'a>(
         Some(Toward::Integration(id)) => client.integration == *id,
         Some(Toward::Kind(kind)) => client.kind == *kind,
     };
+    // That somebody wants no messages is told of the message that is not sent.
     let is_live = |client: &&Client| {
-        client.status == ClientStatus::Active
+        matches!(client.status, ClientStatus::Active | ClientStatus::Blocked)
             && client.is_seated(user, conversation)
             && tenant.integration(&client.integration).is_some()
     };

@@ -48,7 +48,7 @@ impl Core {
         }
         let heard = Heard { tenant, now };
         for link in &dropped {
-            self.give_up(heard, user, link, "linkCancelled", cancelled(), &mut batch);
+            self.give_up(heard, user, link, ("linkCancelled", cancelled()), &mut batch).await?;
         }
         save(&mut batch, Some(read.version), &read.value);
         self.store.commit(batch).await?;
