@@ -3,10 +3,14 @@
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
 mod activity;
+mod adopt;
 mod announce;
 mod approved;
+mod attach;
+mod belongings;
 mod blanking;
 mod blobs;
+mod blocked;
 mod conversations;
 mod converse;
 mod dead_letters;
@@ -19,6 +23,7 @@ mod hidden;
 mod history;
 mod history_moves;
 mod identify;
+mod identities;
 mod ingest;
 mod known;
 mod ledger;
@@ -41,9 +46,11 @@ mod records;
 mod send;
 mod settle;
 mod start;
+mod take_over;
 mod talk;
 mod templates;
 mod unknown;
+mod unlink;
 mod watch;
 mod watermark;
 
@@ -64,7 +71,7 @@ pub use history::{History, Window};
 pub use identify::NewUser;
 pub use ledger::{Account, Pending};
 pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
-pub use link::Link;
+pub use link::{Link, Linking};
 pub use listing::{Listed, Slice};
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
@@ -74,6 +81,7 @@ pub use send::{Begin, Conclusion};
 pub use talk::{Talk, Toward};
 pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
+pub use unlink::Which;
 pub use watch::{DueLooks, Overdue};
 
 use heliograph_connectors::channel::Channel;

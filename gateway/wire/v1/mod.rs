@@ -26,12 +26,13 @@ pub use requests::{
     PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
 pub(super) use requests::{
-    SettingsFields, address, app_metadata, are_mixable, aspect, cents, currency, extra_options, fresh,
-    location, overrides,
+    SettingsFields, address, app_metadata, are_mixable, aspect, cents, confirmation, currency, extra_options,
+    first_message, fresh, location, overrides,
 };
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
+pub(in crate::wire) use views::identities;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod account;
 mod content;
 mod html;
 mod integration;
+mod known;
 mod markdown;
 mod message;
 mod requests;
@@ -13,10 +14,11 @@ mod webhook;
 
 pub use account::{app, key};
 pub use integration::{INTEGRATION_TYPES, custom, integration};
+pub use known::is_client_type;
 pub use message::message;
 pub use requests::{
-    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewCustom, NewMessage, NewUser,
-    PostActivity, Said, Speaker, UserFields, WebhookFields,
+    AppFields, ConversationFields, DisplayName, Join, Leave, NewClient, NewConversation, NewCustom,
+    NewMessage, NewUser, PostActivity, Said, Speaker, UserFields, WebhookFields,
 };
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::{

@@ -1,0 +1,27 @@
+//! Words of v2 that clients know, and beside which they know no others.
+
+/// The types that clients of v2 know. They refuse whole lists for one type that is not among them.
+const TYPES: [&str; 17] = [
+    "apple",
+    "gbm",
+    "googlercs",
+    "instagram",
+    "kakao",
+    "line",
+    "mailgun",
+    "messagebird",
+    "messenger",
+    "sdk",
+    "slackconnect",
+    "telegram",
+    "twilio",
+    "twitter",
+    "viber",
+    "wechat",
+    "whatsapp",
+];
+
+/// Whether v2 shows clients of a channel at all.
+pub fn is_client_type(kind: &str) -> bool {
+    TYPES.contains(&kind)
+}
