@@ -2,7 +2,9 @@
 
 mod account;
 mod content;
+mod events;
 mod html;
+mod known;
 mod markdown;
 mod message;
 mod requests;
@@ -10,10 +12,11 @@ mod triggers;
 mod views;
 
 pub use account::{app, key};
+pub(super) use events::{envelope, event_id, payload, post_id, trigger};
 pub use message::message;
 pub use requests::{
-    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewMessage, NewUser,
-    PostActivity, Said, Speaker, UserFields,
+    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewMessage, NewNotification,
+    NewUser, PostActivity, Said, Speaker, UserFields,
 };
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::{

@@ -7,6 +7,7 @@ mod author;
 mod content;
 mod conversation;
 mod message;
+mod notification;
 mod participant;
 mod user;
 
@@ -16,5 +17,6 @@ pub use author::Speaker;
 pub use content::Said;
 pub use conversation::{ConversationFields, NewConversation};
 pub use message::NewMessage;
+pub use notification::NewNotification;
 pub use participant::{Join, Leave};
 pub use user::{NewUser, UserFields};
