@@ -3,6 +3,7 @@
 mod apps;
 mod devices;
 mod keys;
+mod notifications;
 mod users;
 
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use super::table::{Shapes, Table};
 
 /// The routes of `/v2`.
 pub(super) fn table() -> Table {
-    people(apps_and_keys(Table::at("/v2", Shapes::Long)))
+    notifications(people(apps_and_keys(Table::at("/v2", Shapes::Long))))
 }
 
 fn apps_and_keys(table: Table) -> Table {
@@ -37,6 +38,10 @@ fn people(table: Table) -> Table {
         .post("/apps/{app}/users/{user}/sync", App, users::sync)
         .get("/apps/{app}/users/{user}/devices", App, devices::list)
         .get("/apps/{app}/users/{user}/devices/{device}", App, devices::read)
+}
+
+fn notifications(table: Table) -> Table {
+    table.post("/apps/{app}/notifications", App, notifications::create)
 }
 
 /// The user a path names: our id, or the business's own.
