@@ -17,6 +17,14 @@ pub fn trigger(webhook: &Webhook, event: &Event) -> Option<&'static str> {
     }
 }
 
+/// Every name that a webhook of a version may subscribe to.
+pub fn triggers_of(version: WebhookVersion) -> &'static [&'static str] {
+    match version {
+        WebhookVersion::V1 => v1::TRIGGERS,
+        WebhookVersion::V2 => v2::TRIGGERS,
+    }
+}
+
 /// Whether a webhook wants to hear of an event.
 pub fn subscribes(webhook: &Webhook, event: &Event) -> bool {
     let Some(trigger) = trigger(webhook, event) else { return false };

@@ -4,21 +4,25 @@ mod account;
 mod content;
 mod events;
 mod html;
+mod integration;
 mod known;
 mod markdown;
 mod message;
 mod requests;
 mod triggers;
 mod views;
+mod webhook;
 
 pub use account::{app, key};
 pub(super) use events::{envelope, event_id, payload, post_id, trigger};
+pub use integration::{INTEGRATION_TYPES, custom, integration};
 pub use message::message;
 pub use requests::{
-    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewMessage, NewNotification,
-    NewUser, PostActivity, Said, Speaker, UserFields,
+    AppFields, ConversationFields, DisplayName, Join, Leave, NewConversation, NewCustom, NewMessage,
+    NewNotification, NewUser, PostActivity, Said, Speaker, UserFields, WebhookFields,
 };
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::{
     client, controller, conversation, participant, truncated_conversation, truncated_user, user,
 };
+pub use webhook::webhook;
