@@ -10,6 +10,7 @@ mod integration_keys;
 mod integrations;
 mod keys;
 mod messages;
+mod notifications;
 mod oauth;
 mod participants;
 mod users;
@@ -23,7 +24,7 @@ use super::v1::remove_attachment;
 
 /// The routes of `/v2` and `/oauth`.
 pub(super) fn table() -> Table {
-    let table = talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))));
+    let table = notifications(talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long))))));
     table
         .get("/tokenInfo", OneApp, oauth::token_info)
         .then_at("/oauth")
@@ -114,6 +115,10 @@ fn talks(table: Table) -> Table {
             AppOrIntegration,
             conversations::convert,
         )
+}
+
+fn notifications(table: Table) -> Table {
+    table.post("/apps/{app}/notifications", App, notifications::create)
 }
 
 /// The conversation a path names.

@@ -2,6 +2,7 @@
 
 mod account;
 mod content;
+mod events;
 mod html;
 mod integration;
 mod known;
@@ -13,12 +14,13 @@ mod views;
 mod webhook;
 
 pub use account::{app, key};
+pub(super) use events::{envelope, event_id, payload, post_id, trigger};
 pub use integration::{INTEGRATION_TYPES, custom, integration};
 pub use known::is_client_type;
 pub use message::message;
 pub use requests::{
     AppFields, ConversationFields, DisplayName, Join, Leave, NewClient, NewConversation, NewCustom,
-    NewMessage, NewUser, PostActivity, Said, Speaker, UserFields, WebhookFields,
+    NewMessage, NewNotification, NewUser, PostActivity, Said, Speaker, UserFields, WebhookFields,
 };
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::{
