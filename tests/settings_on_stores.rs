@@ -47,7 +47,7 @@ fn declared() -> Declared {
     let scope = KeyScope::App(app.id.clone());
     let key = Key::declared("app_declared", Secret::new("fake-declared"), scope);
     Declared {
-        tenants: vec![Tenant { app, integrations: vec![integration], webhooks: Vec::new() }],
+        tenants: vec![Tenant { integrations: vec![integration], ..Tenant::new(app) }],
         keys: vec![key],
     }
 }

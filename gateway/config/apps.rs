@@ -49,7 +49,7 @@ pub(super) fn read(
             webhooks.push(read_webhook(section, &id, known, &mut seen, problems));
         }
         section.finish(problems);
-        tenants.push(Tenant { app, integrations, webhooks });
+        tenants.push(Tenant { integrations, webhooks, ..Tenant::new(app) });
     }
     (tenants, keys)
 }

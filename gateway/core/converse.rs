@@ -270,7 +270,8 @@ mod tests {
             let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
             let integration = Integration::new(Id::new("a"), Id::new("app"), "twilio", Map::new());
             let app = App::new(Id::new("app"), "Demo");
-            let tenant = Tenant { app, integrations: vec![integration], webhooks: vec![webhook()] };
+            let tenant =
+                Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
             let mut known = Known::stranger(core.now());
             known.user.clients.push(client("a", Some(1)));
             known.conversation.message_count = messages;
@@ -360,7 +361,7 @@ mod tests {
         };
         let of = |id| Integration::new(Id::new(id), Id::new("app"), "twilio", Map::new());
         let integrations = vec![of("a"), of("b"), of("c")];
-        let tenant = Tenant { app: App::new(Id::new("app"), "Demo"), integrations, webhooks: Vec::new() };
+        let tenant = Tenant { integrations, ..Tenant::new(App::new(Id::new("app"), "Demo")) };
         let chosen = |toward: Option<Toward>| {
             choose(&tenant, &user, toward.as_ref()).map(|c| c.map(|c| c.id.to_string()))
         };

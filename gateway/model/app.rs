@@ -8,7 +8,7 @@ use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Client, ClientStatus, Id, Timestamp, User};
+use super::{Client, ClientStatus, Id, Switchboard, Timestamp, User};
 
 /// A tenant: users, conversations and integrations live inside one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -336,9 +336,16 @@ pub struct Tenant {
     pub integrations: Vec<Integration>,
     /// Its subscriptions.
     pub webhooks: Vec<Webhook>,
+    /// Which of its systems lead its conversations, where they take turns.
+    pub switchboard: Option<Switchboard>,
 }
 
 impl Tenant {
+    /// An app for which nothing is set up yet.
+    pub fn new(app: App) -> Tenant {
+        Tenant { app, integrations: Vec::new(), webhooks: Vec::new(), switchboard: None }
+    }
+
     /// A person as they can be reached: on an integration that is gone they are inactive.
     pub fn reaching(&self, mut user: User) -> User {
         let gone = |client: &&mut Client| self.integration(&client.integration).is_none();

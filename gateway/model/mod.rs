@@ -11,6 +11,7 @@ mod job;
 mod media;
 mod message;
 mod seal;
+mod switchboard;
 mod template;
 mod user;
 
@@ -31,5 +32,6 @@ pub use job::{Act, Job, NewJob, Priority, Work};
 pub use media::{Blob, MediaFile};
 pub use message::{Author, Message, Quoted, Role, Source};
 pub use seal::{Seal, SealBroken};
+pub use switchboard::{Control, Switchboard, SwitchboardIntegration};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

@@ -12,6 +12,7 @@ mod menus;
 mod sealed;
 mod service_accounts;
 mod snapshot;
+mod switchboards;
 mod webhooks;
 
 use std::fmt::Display;
@@ -26,6 +27,7 @@ use crate::store::{Batch, Store, StoreError};
 
 pub use keys::{KEYS_MAX, KeyOwner};
 pub use sealed::Sealer;
+pub use switchboards::{Sought, SEATS_MAX, SeatChange, SwitchboardChange, SwitchboardRefused};
 pub use webhooks::{WEBHOOKS_MAX, WebhookChange};
 
 use snapshot::Snapshot;
@@ -102,6 +104,9 @@ pub enum SettingsError {
         /// Of what.
         what: &'static str,
     },
+    /// The switchboard is not as this would have it.
+    #[error(transparent)]
+    Switchboard(#[from] SwitchboardRefused),
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -67,7 +67,7 @@ impl Settings {
         let mut tenant = match declared.tenants.iter().find(|tenant| tenant.app.id == *id) {
             Some(tenant) => tenant.clone(),
             None => match self.stored_app(id).await? {
-                Some(app) => Tenant { app: app.value, integrations: Vec::new(), webhooks: Vec::new() },
+                Some(app) => Tenant::new(app.value),
                 None => return Ok(()),
             },
         };
@@ -78,6 +78,7 @@ impl Settings {
         }
         tenant.webhooks.extend(self.stored_webhooks(id).await?);
         self.control_all(&mut tenant).await?;
+        tenant.switchboard = self.switchboard_for(&tenant).await?;
         snapshot.enter_app(tenant);
         snapshot.enter_keys(self.stored_keys(&KeyOwner::App(id.clone())).await?);
         Ok(())

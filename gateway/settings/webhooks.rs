@@ -122,6 +122,8 @@ impl Settings {
     pub async fn delete_webhook(&self, app: &Id<App>, id: &Id<Webhook>) -> Result<(), SettingsError> {
         let mut changes = self.changes().await?;
         self.refuse_declared(app, id)?;
+        // It may take turns as the custom integration that it is.
+        self.refuse_seated(app, &Id::new(id.as_str()))?;
         let mut batch = Batch::new(app);
         batch.delete(Webhook::KIND, id.as_str());
         batch.remove(WEBHOOKS, id.as_str());

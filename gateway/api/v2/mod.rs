@@ -3,6 +3,7 @@
 mod apps;
 mod devices;
 mod keys;
+mod switchboards;
 mod users;
 
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use super::table::{Shapes, Table};
 
 /// The routes of `/v2`.
 pub(super) fn table() -> Table {
-    people(apps_and_keys(Table::at("/v2", Shapes::Long)))
+    switchboards(people(apps_and_keys(Table::at("/v2", Shapes::Long))))
 }
 
 fn apps_and_keys(table: Table) -> Table {
@@ -37,6 +38,22 @@ fn people(table: Table) -> Table {
         .post("/apps/{app}/users/{user}/sync", App, users::sync)
         .get("/apps/{app}/users/{user}/devices", App, devices::list)
         .get("/apps/{app}/users/{user}/devices/{device}", App, devices::read)
+}
+
+fn switchboards(table: Table) -> Table {
+    const ONE: &str = "/apps/{app}/switchboards/{switchboard}";
+    const SEATS: &str = "/apps/{app}/switchboards/{switchboard}/switchboardIntegrations";
+    const SEAT: &str =
+        "/apps/{app}/switchboards/{switchboard}/switchboardIntegrations/{switchboardIntegration}";
+    table
+        .post("/apps/{app}/switchboards", App, switchboards::create)
+        .get("/apps/{app}/switchboards", App, switchboards::list)
+        .patch(ONE, App, switchboards::update)
+        .delete(ONE, App, switchboards::delete)
+        .post(SEATS, App, switchboards::create_seat)
+        .get(SEATS, App, switchboards::list_seats)
+        .patch(SEAT, App, switchboards::update_seat)
+        .delete(SEAT, App, switchboards::delete_seat)
 }
 
 /// The user a path names: our id, or the business's own.

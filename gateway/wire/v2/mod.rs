@@ -2,8 +2,10 @@
 
 mod account;
 mod requests;
+mod switchboard;
 mod views;
 
 pub use account::{app, key};
-pub use requests::{AppFields, DisplayName, NewUser, UserFields};
+pub use requests::{AppFields, DisplayName, NewUser, SeatFields, SwitchboardFields, UserFields};
+pub use switchboard::{switchboard, switchboard_integration};
 pub use views::user;
