@@ -18,6 +18,7 @@ mod media;
 mod once;
 mod page;
 mod path;
+mod phrases;
 mod problem;
 mod receive;
 mod spooled;

@@ -6,6 +6,10 @@ mod switchboard;
 mod views;
 
 pub use account::{app, key};
-pub use requests::{AppFields, DisplayName, NewUser, SeatFields, SwitchboardFields, UserFields};
+pub use requests::{
+    AppFields, ControlNote, ControlTo, DisplayName, NewUser, SeatFields, SwitchboardFields, UserFields,
+};
 pub use switchboard::{switchboard, switchboard_integration};
-pub use views::user;
+pub use views::{
+    client, controller, conversation, participant, truncated_conversation, truncated_user, user,
+};
