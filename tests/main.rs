@@ -65,6 +65,7 @@ mod speed;
 mod templates;
 mod users;
 mod v2_apps;
+mod v2_control;
 mod v2_switchboard;
 mod v2_users;
 mod waits;

@@ -66,7 +66,10 @@ impl Problem {
                 None => format!("should have required property '{field}'"),
             },
             Some(field) => format!(".{field}: {}", self.message),
-            None => self.message.clone(),
+            None => {
+                let mut letters = self.message.chars();
+                letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+            }
         }
     }
 
@@ -214,6 +217,7 @@ impl From<CoreError> for Problem {
             CoreError::NotFound(thing) => Problem::missing(code_of(*thing), description),
             CoreError::Conflict(_) => Problem::new(StatusCode::CONFLICT, "conflict", description),
             CoreError::Invalid(_) => Problem::bad_request(description),
+            CoreError::Forbidden => Problem::forbidden(&description),
             CoreError::ConversationFull => Problem::new(StatusCode::LOCKED, "locked", description),
             CoreError::Store(_) if error.is_conflict() => {
                 let description = "Others kept changing the same resource; try again";
@@ -289,6 +293,7 @@ mod tests {
         check(CoreError::NotFound(Thing::Template), 404, "not_found");
         check(CoreError::Conflict("User already exists".into()), 409, "conflict");
         check(CoreError::Invalid("destination: no".into()), 400, "bad_request");
+        check(CoreError::Forbidden, 403, "forbidden");
         check(CoreError::ConversationFull, 423, "locked");
         check(CoreError::Store(StoreError::Conflict("user".into())), 409, "conflict");
         check(CoreError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");

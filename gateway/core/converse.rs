@@ -11,6 +11,7 @@ use crate::store::Batch;
 
 use super::activity::FindChannel;
 use super::approved::Instead;
+use super::control::on_activity;
 use super::identify::name_of;
 use super::known::Known;
 use super::records::append_message;
@@ -103,6 +104,9 @@ impl Core {
         let mut batch = Batch::new(&tenant.app.id);
         let start = Start::by_message(client.as_ref(), Source::of("api"));
         self.starts(tenant, &mut known, start, now, &mut batch);
+        if post.author.role == Role::User {
+            on_activity(tenant, &mut known.conversation);
+        }
         let mut messages = Vec::new();
         for (place, content) in post.contents().enumerate() {
             let instead = client.as_ref().and_then(|client| post.instead(place, client));

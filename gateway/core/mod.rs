@@ -7,6 +7,7 @@ mod announce;
 mod approved;
 mod blanking;
 mod blobs;
+mod control;
 mod converse;
 mod dead_letters;
 mod early;
@@ -53,6 +54,7 @@ pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
 pub use blanking::Blanking;
 pub use blobs::Placed;
+pub use control::{Move, Mover, Turn};
 pub use converse::{Post, Posted};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use erasing::{Bite, Erasure};
@@ -175,6 +177,9 @@ pub enum CoreError {
     /// It makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It is not the caller's to do.
+    #[error("Forbidden")]
+    Forbidden,
     /// The conversation is full.
     #[error("Message limit of 30000 per conversation reached.")]
     ConversationFull,

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Versioned};
 
+use super::control::begins;
 use super::identify::Sighting;
 use super::known::Known;
 use super::records::append_message;
@@ -222,5 +223,6 @@ fn enter_history(
         return known.save_changed(batch);
     }
     known.user.conversation_started = true;
+    begins(scene.tenant, Some(&scene.integration.id), &mut known.conversation);
     known.save(batch);
 }

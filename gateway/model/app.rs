@@ -8,7 +8,7 @@ use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Client, ClientStatus, Id, Switchboard, Timestamp, User};
+use super::{Client, ClientStatus, Id, Switchboard, SwitchboardIntegration, Timestamp, User};
 
 /// A tenant: users, conversations and integrations live inside one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,6 +175,9 @@ pub struct Integration {
     /// Whether arrival at the person is reported; the channel's own answer when unset.
     #[serde(default)]
     pub user_receipts: Option<bool>,
+    /// Who leads conversations that begin on it; the switchboard's default when unset.
+    #[serde(default)]
+    pub default_responder: Option<Id<SwitchboardIntegration>>,
     /// Whether it comes from the configuration file, so that the API may not change it.
     #[serde(skip)]
     pub declared: bool,
@@ -216,6 +219,7 @@ impl Integration {
             on_unknown: OnUnknown::default(),
             ignore_opt_out: false,
             user_receipts: None,
+            default_responder: None,
             declared: false,
             created: Timestamp::from_millis(0),
         }

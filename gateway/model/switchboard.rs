@@ -57,6 +57,13 @@ pub struct Control {
     pub pending: Option<Id<SwitchboardIntegration>>,
 }
 
+impl Control {
+    /// Whether nobody leads and nobody may take over.
+    pub fn is_nobodys(&self) -> bool {
+        *self == Control::default()
+    }
+}
+
 impl Switchboard {
     /// One that nobody is on yet.
     pub fn new(id: Id<Switchboard>, app: Id<App>) -> Switchboard {

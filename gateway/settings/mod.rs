@@ -27,7 +27,7 @@ use crate::store::{Batch, Store, StoreError};
 
 pub use keys::{KEYS_MAX, KeyOwner};
 pub use sealed::Sealer;
-pub use switchboards::{Sought, SEATS_MAX, SeatChange, SwitchboardChange, SwitchboardRefused};
+pub use switchboards::{SEATS_MAX, SeatChange, Sought, SwitchboardChange, SwitchboardRefused};
 pub use webhooks::{WEBHOOKS_MAX, WebhookChange};
 
 use snapshot::Snapshot;

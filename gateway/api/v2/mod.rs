@@ -1,6 +1,7 @@
 //! v2: the route table.
 
 mod apps;
+mod control;
 mod devices;
 mod keys;
 mod switchboards;
@@ -46,6 +47,10 @@ fn switchboards(table: Table) -> Table {
     const SEAT: &str =
         "/apps/{app}/switchboards/{switchboard}/switchboardIntegrations/{switchboardIntegration}";
     table
+        .post("/apps/{app}/conversations/{conversation}/passControl", App, control::pass)
+        .post("/apps/{app}/conversations/{conversation}/offerControl", App, control::offer)
+        .post("/apps/{app}/conversations/{conversation}/acceptControl", App, control::accept)
+        .post("/apps/{app}/conversations/{conversation}/releaseControl", App, control::release)
         .post("/apps/{app}/switchboards", App, switchboards::create)
         .get("/apps/{app}/switchboards", App, switchboards::list)
         .patch(ONE, App, switchboards::update)
@@ -54,6 +59,12 @@ fn switchboards(table: Table) -> Table {
         .get(SEATS, App, switchboards::list_seats)
         .patch(SEAT, App, switchboards::update_seat)
         .delete(SEAT, App, switchboards::delete_seat)
+}
+
+/// The conversation a path names.
+#[derive(Debug, Deserialize)]
+struct ConversationPath {
+    conversation: String,
 }
 
 /// The user a path names: our id, or the business's own.

@@ -14,7 +14,7 @@ use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
 use crate::model::{Id, Switchboard, SwitchboardIntegration, Tenant};
-use crate::settings::{Sought, SeatChange, SwitchboardChange, SwitchboardRefused};
+use crate::settings::{SeatChange, Sought, SwitchboardChange, SwitchboardRefused};
 use crate::wire::v2::{self, SeatFields, SwitchboardFields};
 
 /// The switchboard a path names.

@@ -25,7 +25,8 @@ impl Stage {
         let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
         let integration = Integration::new(Id::new("a"), Id::new("app"), "twilio", Map::new());
         let app = App::new(Id::new("app"), "Demo");
-        let tenant = Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
+        let tenant =
+            Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
         let mut known = Known::stranger(core.now());
         known.user.clients.push(Client::new(Id::new("c"), Id::new("a"), "twilio", "+15145550101"));
         known.conversation.message_count = messages;
