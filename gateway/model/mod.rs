@@ -10,6 +10,7 @@ mod id;
 mod job;
 mod media;
 mod message;
+mod particulars;
 mod seal;
 mod switchboard;
 mod template;
@@ -26,14 +27,15 @@ pub use delivery::{
     Total, answer_in_words, wait_in_words,
 };
 pub use deployment::Deployment;
-pub use event::{
-    ControlAction, ControlError, CreationReason, DeliverySubject, Departed, Event, EventDestination,
-    LinkOutcome, Referral, Union, What,
-};
+pub use event::{Event, What};
 pub use id::Id;
 pub use job::{Act, Job, NewJob, Priority, Work};
 pub use media::{Blob, MediaFile};
 pub use message::{Author, Markup, Message, Quoted, Reference, Role, Source};
+pub use particulars::{
+    ControlAction, ControlError, CreationReason, DeliverySubject, Departed, EventDestination, LinkOutcome,
+    Referral, Union,
+};
 pub use seal::{Seal, SealBroken};
 pub use switchboard::{Control, Switchboard, SwitchboardIntegration};
 pub use template::Template;
