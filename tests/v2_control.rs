@@ -206,9 +206,8 @@ async fn every_event_of_a_move_is_as_recorded(engine: Engine) {
         ("pass", Some("nobody")),
         ("release", None),
     ] {
-        let body = to.map_or(json!({"metadata": note}), |to| {
-            json!({"switchboardIntegration": to, "metadata": note})
-        });
+        let body = to
+            .map_or(json!({"metadata": note}), |to| json!({"switchboardIntegration": to, "metadata": note}));
         scene.moves(&api, verb, Some(body)).await.expect(200);
     }
     let [_, heard, _] = scene.fence().await;

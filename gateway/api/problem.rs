@@ -66,10 +66,7 @@ impl Problem {
                 None => format!("should have required property '{field}'"),
             },
             Some(field) => format!(".{field}: {}", self.message),
-            None => {
-                let mut letters = self.message.chars();
-                letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
-            }
+            None => capitalised(&self.message),
         }
     }
 
@@ -184,6 +181,12 @@ impl Problem {
     }
 }
 
+/// With a capital first letter, as v2's titles have.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({ "error": { "code": self.code, "description": self.description() } });
@@ -241,7 +244,7 @@ impl From<SettingsError> for Problem {
         match error {
             SettingsError::NotFound => Problem::not_found(),
             SettingsError::Declared { .. } => Problem::forbidden(&description),
-            SettingsError::TooMany { .. } => Problem::bad_request(description),
+            SettingsError::TooMany { .. } | SettingsError::LastWebhook => Problem::bad_request(description),
             SettingsError::Switchboard(refused) => refused.into(),
             SettingsError::Store(error) => Problem::from(CoreError::from(error)),
         }
@@ -306,6 +309,7 @@ mod tests {
         check(SwitchboardRefused::NoIntegration, 404, "integration_not_found");
         check(SwitchboardRefused::Full, 400, "too_many_switchboard_integrations");
         check(SwitchboardRefused::Second, 400, "bad_request");
+        check(SettingsError::LastWebhook, 400, "bad_request");
         check(SettingsError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
     }
 
@@ -330,7 +334,7 @@ mod tests {
                 ".content.items[0] should have required property 'title'",
             ),
             (Problem::invalid("a.b", "must be true"), "a.b: must be true", ".a.b: must be true"),
-            (Problem::bad_request("Not so: no"), "Not so: no", "Not so: no"),
+            (Problem::bad_request("not so: no"), "not so: no", "Not so: no"),
         ] {
             let v1 = json!({ "error": { "code": "bad_request", "description": description } });
             let v2 = json!({ "errors": [{ "code": "bad_request", "title": title }] });

@@ -172,7 +172,7 @@ fn enabled(tenant: &Tenant) -> Option<&Switchboard> {
 /// heard by all.
 pub(super) fn hears(tenant: &Tenant, webhook: &Webhook, event: &Event) -> bool {
     let (Some(board), Some(held)) = (enabled(tenant), &event.conversation) else { return true };
-    let Some(seat) = board.seat_of(&Id::new(webhook.id.as_str())) else { return true };
+    let Some(seat) = board.seat_of(&webhook.owner()) else { return true };
     let leads = held.active.as_ref().is_some_and(|active| active.id == seat.id);
     leads || seat.standby || matches!(event.what, What::Control { .. })
 }

@@ -3,6 +3,7 @@
 mod app;
 mod clock;
 mod conversation;
+mod custom;
 mod delivery;
 mod deployment;
 mod event;
@@ -22,6 +23,7 @@ pub use app::{
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Controller, Conversation, ConversationKind, Held, Participant, Whole};
+pub use custom::Custom;
 pub use delivery::{
     Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Slowdown, Standing, State,
     Total, answer_in_words, wait_in_words,

@@ -5,6 +5,7 @@
 
 mod apps;
 mod control;
+mod customs;
 mod deployments;
 mod integrations;
 mod keys;
@@ -107,6 +108,9 @@ pub enum SettingsError {
     /// The switchboard is not as this would have it.
     #[error(transparent)]
     Switchboard(#[from] SwitchboardRefused),
+    /// A custom integration without a webhook would be none.
+    #[error("A custom integration keeps at least one webhook")]
+    LastWebhook,
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,6 +1,6 @@
 //! Switchboards: one per app, a document that holds those who take turns.
 
-use crate::model::{App, Id, Integration, Switchboard, SwitchboardIntegration, Tenant, Webhook};
+use crate::model::{App, Id, Integration, Switchboard, SwitchboardIntegration, Tenant};
 use crate::store::{Batch, Record, StoreError, Versioned};
 
 use super::{Also, KeyOwner, Settings, SettingsError};
@@ -343,9 +343,8 @@ fn kind_of<'a>(tenant: &'a Tenant, id: &Id<Integration>) -> Option<&'a str> {
     outlets(tenant).find(|(found, _)| found == id).map(|(_, kind)| kind)
 }
 
-/// Every integration that may take turns, with its type: channels, and webhooks, each a custom integration of its own.
+/// Every integration that may take turns, with its type.
 fn outlets(tenant: &Tenant) -> impl Iterator<Item = (Id<Integration>, &str)> {
     let channels = tenant.integrations.iter().map(|one| (one.id.clone(), one.kind.as_str()));
-    let own = |webhook: &Webhook| (Id::new(webhook.id.as_str()), CUSTOM);
-    channels.chain(tenant.webhooks.iter().map(own))
+    channels.chain(tenant.all_customs().into_iter().map(|custom| (custom.id, CUSTOM)))
 }

@@ -47,8 +47,7 @@ impl Scene {
             conversation: String::new(),
             fences: 0,
         };
-        let held =
-            json!({"integrationId": scene.agents.id, "deliverStandbyEvents": false, "messageHistoryCount": 3});
+        let held = json!({"integrationId": scene.agents.id, "deliverStandbyEvents": false, "messageHistoryCount": 3});
         scene.seat("agents", held).await;
         let next = json!({
             "integrationId": scene.bot.id, "nextSwitchboardIntegrationId": scene.id_of("agents"),
@@ -89,7 +88,8 @@ impl Scene {
     }
 
     pub(super) async fn moves(&self, by: &Api, verb: &str, body: Option<Value>) -> Answer {
-        by.request("POST", &self.path(&format!("/{verb}Control")), &[], body.map(|body| body.to_string())).await
+        by.request("POST", &self.path(&format!("/{verb}Control")), &[], body.map(|body| body.to_string()))
+            .await
     }
 
     /// By the app's key, which may do everything.

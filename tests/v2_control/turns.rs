@@ -44,7 +44,10 @@ async fn what_people_say_is_led_by_somebody(engine: Engine) {
     assert_eq!(scene.state().await, "bot", "what was offered to who leads is theirs");
     let [heard, ..] = scene.fence().await;
     let last = heard.last().expect("something");
-    assert_eq!((said(last).as_deref(), state_of(&last["payload"]["conversation"]).as_str()), (Some("anybody?"), "bot"));
+    assert_eq!(
+        (said(last).as_deref(), state_of(&last["payload"]["conversation"]).as_str()),
+        (Some("anybody?"), "bot")
+    );
 }
 
 async fn who_vanishes_is_followed_by_the_default(engine: Engine) {
@@ -67,7 +70,10 @@ async fn who_is_on_standby_hears_of_moves_alone(engine: Engine) {
     scene.fence().await;
     scene.says("one").await;
     let [bot, agents, guest] = scene.fence().await;
-    assert_eq!((texts(&bot), texts(&agents), texts(&guest)), (vec!["one".into()], vec![], vec!["one".into()]));
+    assert_eq!(
+        (texts(&bot), texts(&agents), texts(&guest)),
+        (vec!["one".into()], vec![], vec!["one".into()])
+    );
     scene.moved("pass", "next").await;
     scene.says("two").await;
     let [bot, agents, guest] = scene.fence().await;
@@ -122,7 +128,11 @@ async fn a_v1_webhook_waits_its_turn_too(engine: Engine) {
     let texts = scene.rig.receiver.events().into_iter().filter_map(|event| {
         (event["trigger"] == "message:appUser").then(|| text(&event["messages"][0]["text"]))
     });
-    assert_eq!(texts.collect::<Vec<_>>(), ["hello", "for the old one"], "the first was said before it took turns");
+    assert_eq!(
+        texts.collect::<Vec<_>>(),
+        ["hello", "for the old one"],
+        "the first was said before it took turns"
+    );
 }
 
 async fn moves_beside_a_flood_lose_nothing(engine: Engine) {

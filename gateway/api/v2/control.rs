@@ -87,6 +87,7 @@ pub(super) async fn release(
 impl Asked<'_> {
     async fn moves(self, wanted: Move, metadata: Map<String, Value>) -> Result<Json<Value>, Problem> {
         let mover = match self.principal.authority {
+            Authority::Integration { integration, .. } => Mover::Integration(integration),
             _ => Mover::Business,
         };
         let once = self.marked.once(StatusCode::OK, |()| json!({}));

@@ -1,20 +1,32 @@
 //! v2: the route table.
 
 mod apps;
+mod attachments;
 mod control;
 mod devices;
+mod integration_keys;
+mod integrations;
 mod keys;
+mod oauth;
 mod switchboards;
 mod users;
+mod webhooks;
 
 use serde::Deserialize;
 
-use super::gate::Access::{Account, AccountOrApp, App};
+use super::gate::Access::{Account, AccountOrApp, Anybody, App, AppOrIntegration, Integration, OneApp};
 use super::table::{Shapes, Table};
+use super::v1::remove_attachment;
 
-/// The routes of `/v2`.
+/// The routes of `/v2` and `/oauth`.
 pub(super) fn table() -> Table {
-    switchboards(people(apps_and_keys(Table::at("/v2", Shapes::Long))))
+    let table = switchboards(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))));
+    table
+        .get("/tokenInfo", OneApp, oauth::token_info)
+        .then_at("/oauth")
+        .get("/authorize", Anybody, oauth::refuse)
+        .post("/token", Anybody, oauth::refuse)
+        .delete("/authorization", Integration, oauth::revoke)
 }
 
 fn apps_and_keys(table: Table) -> Table {
@@ -32,13 +44,41 @@ fn apps_and_keys(table: Table) -> Table {
 
 fn people(table: Table) -> Table {
     table
-        .post("/apps/{app}/users", App, users::create)
-        .get("/apps/{app}/users/{user}", App, users::read)
-        .patch("/apps/{app}/users/{user}", App, users::update)
-        .delete("/apps/{app}/users/{user}/personalinformation", App, users::forget_profile)
-        .post("/apps/{app}/users/{user}/sync", App, users::sync)
-        .get("/apps/{app}/users/{user}/devices", App, devices::list)
-        .get("/apps/{app}/users/{user}/devices/{device}", App, devices::read)
+        .post("/apps/{app}/users", AppOrIntegration, users::create)
+        .get("/apps/{app}/users/{user}", AppOrIntegration, users::read)
+        .patch("/apps/{app}/users/{user}", AppOrIntegration, users::update)
+        .delete("/apps/{app}/users/{user}/personalinformation", AppOrIntegration, users::forget_profile)
+        .post("/apps/{app}/users/{user}/sync", AppOrIntegration, users::sync)
+        .get("/apps/{app}/users/{user}/devices", AppOrIntegration, devices::list)
+        .get("/apps/{app}/users/{user}/devices/{device}", AppOrIntegration, devices::read)
+}
+
+fn outlets(table: Table) -> Table {
+    table
+        .post("/apps/{app}/attachments", AppOrIntegration, attachments::create)
+        .post("/apps/{app}/attachments/remove", AppOrIntegration, remove_attachment)
+        .post("/apps/{app}/integrations", App, integrations::create)
+        .get("/apps/{app}/integrations", App, integrations::list)
+        .get("/apps/{app}/integrations/{integration}", App, integrations::read)
+        .patch("/apps/{app}/integrations/{integration}", App, integrations::update)
+        .delete("/apps/{app}/integrations/{integration}", App, integrations::delete)
+        .post("/apps/{app}/integrations/{integration}/keys", App, integration_keys::create)
+        .get("/apps/{app}/integrations/{integration}/keys", App, integration_keys::list)
+        .get("/apps/{app}/integrations/{integration}/keys/{key}", App, integration_keys::read)
+        .delete("/apps/{app}/integrations/{integration}/keys/{key}", App, integration_keys::delete)
+        .post("/apps/{app}/integrations/{integration}/webhooks", AppOrIntegration, webhooks::create)
+        .get("/apps/{app}/integrations/{integration}/webhooks", AppOrIntegration, webhooks::list)
+        .get("/apps/{app}/integrations/{integration}/webhooks/{webhook}", AppOrIntegration, webhooks::read)
+        .patch(
+            "/apps/{app}/integrations/{integration}/webhooks/{webhook}",
+            AppOrIntegration,
+            webhooks::update,
+        )
+        .delete(
+            "/apps/{app}/integrations/{integration}/webhooks/{webhook}",
+            AppOrIntegration,
+            webhooks::delete,
+        )
 }
 
 fn switchboards(table: Table) -> Table {
@@ -47,10 +87,10 @@ fn switchboards(table: Table) -> Table {
     const SEAT: &str =
         "/apps/{app}/switchboards/{switchboard}/switchboardIntegrations/{switchboardIntegration}";
     table
-        .post("/apps/{app}/conversations/{conversation}/passControl", App, control::pass)
-        .post("/apps/{app}/conversations/{conversation}/offerControl", App, control::offer)
-        .post("/apps/{app}/conversations/{conversation}/acceptControl", App, control::accept)
-        .post("/apps/{app}/conversations/{conversation}/releaseControl", App, control::release)
+        .post("/apps/{app}/conversations/{conversation}/passControl", AppOrIntegration, control::pass)
+        .post("/apps/{app}/conversations/{conversation}/offerControl", AppOrIntegration, control::offer)
+        .post("/apps/{app}/conversations/{conversation}/acceptControl", AppOrIntegration, control::accept)
+        .post("/apps/{app}/conversations/{conversation}/releaseControl", AppOrIntegration, control::release)
         .post("/apps/{app}/switchboards", App, switchboards::create)
         .get("/apps/{app}/switchboards", App, switchboards::list)
         .patch(ONE, App, switchboards::update)

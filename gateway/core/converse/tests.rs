@@ -78,6 +78,8 @@ fn webhook() -> Webhook {
         version: WebhookVersion::V1,
         include_client: false,
         include_full_user: false,
+        integration: None,
+        name: None,
         declared: false,
     }
 }

@@ -1,15 +1,22 @@
 //! The v2 API: requests read and objects written.
 
 mod account;
+mod integration;
 mod requests;
 mod switchboard;
+mod triggers;
 mod views;
+mod webhook;
 
 pub use account::{app, key};
+pub use integration::{INTEGRATION_TYPES, custom, integration};
 pub use requests::{
-    AppFields, ControlNote, ControlTo, DisplayName, NewUser, SeatFields, SwitchboardFields, UserFields,
+    AppFields, ControlNote, ControlTo, DisplayName, NewCustom, NewUser, SeatFields, SwitchboardFields,
+    UserFields, WebhookFields,
 };
 pub use switchboard::{switchboard, switchboard_integration};
+pub use triggers::{TRIGGERS, subscribes};
 pub use views::{
     client, controller, conversation, participant, truncated_conversation, truncated_user, user,
 };
+pub use webhook::webhook;
