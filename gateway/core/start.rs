@@ -50,6 +50,7 @@ impl Core {
         let place = start.source.integration.as_ref();
         let place = place.or_else(|| start.client.map(|client| &client.integration));
         begins(tenant, place, &mut known.conversation);
+        known.enter_default(now, batch);
         let what = What::ConversationStarted {
             user: Some(known.user.clone()),
             reason: start.reason,

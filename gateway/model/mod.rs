@@ -16,6 +16,7 @@ mod seal;
 mod switchboard;
 mod template;
 mod user;
+mod whom;
 
 pub use app::{
     App, AppSettings, Integration, IntegrationStatus, Key, KeyScope, Limits, OnUnknown, ServiceAccount,
@@ -42,3 +43,4 @@ pub use seal::{Seal, SealBroken};
 pub use switchboard::{Control, Switchboard, SwitchboardIntegration};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};
+pub use whom::Whom;

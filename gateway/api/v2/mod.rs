@@ -1,13 +1,17 @@
 //! v2: the route table.
 
+mod activities;
 mod apps;
 mod attachments;
 mod control;
+mod conversations;
 mod devices;
 mod integration_keys;
 mod integrations;
 mod keys;
+mod messages;
 mod oauth;
+mod participants;
 mod switchboards;
 mod users;
 mod webhooks;
@@ -20,7 +24,7 @@ use super::v1::remove_attachment;
 
 /// The routes of `/v2` and `/oauth`.
 pub(super) fn table() -> Table {
-    let table = switchboards(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))));
+    let table = switchboards(talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long))))));
     table
         .get("/tokenInfo", OneApp, oauth::token_info)
         .then_at("/oauth")
@@ -99,6 +103,33 @@ fn switchboards(table: Table) -> Table {
         .get(SEATS, App, switchboards::list_seats)
         .patch(SEAT, App, switchboards::update_seat)
         .delete(SEAT, App, switchboards::delete_seat)
+}
+
+fn talks(table: Table) -> Table {
+    table
+        .post("/apps/{app}/conversations", AppOrIntegration, conversations::create)
+        .get("/apps/{app}/conversations", AppOrIntegration, conversations::list)
+        .get("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::read)
+        .patch("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::update)
+        .delete("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::delete)
+        .post("/apps/{app}/conversations/{conversation}/join", AppOrIntegration, participants::join)
+        .get("/apps/{app}/conversations/{conversation}/participants", AppOrIntegration, participants::list)
+        .post("/apps/{app}/conversations/{conversation}/leave", AppOrIntegration, participants::leave)
+        .post("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::create)
+        .get("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::list)
+        .delete("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::delete_all)
+        .delete(
+            "/apps/{app}/conversations/{conversation}/messages/{message}",
+            AppOrIntegration,
+            messages::delete,
+        )
+        .post("/apps/{app}/conversations/{conversation}/activity", AppOrIntegration, activities::create)
+        .post("/apps/{app}/conversations/{conversation}/download", AppOrIntegration, conversations::download)
+        .post(
+            "/apps/{app}/conversations/{conversation}/conversionEvents",
+            AppOrIntegration,
+            conversations::convert,
+        )
 }
 
 /// The conversation a path names.

@@ -25,11 +25,14 @@ pub use requests::{
     MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
     PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
-pub(super) use requests::{SettingsFields, app_metadata};
+pub(super) use requests::{
+    SettingsFields, address, app_metadata, are_mixable, aspect, cents, currency, extra_options, fresh,
+    location, overrides,
+};
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]
-mod sample;
+pub(in crate::wire) mod sample;

@@ -1,7 +1,11 @@
 //! The v2 API: requests read and objects written.
 
 mod account;
+mod content;
+mod html;
 mod integration;
+mod markdown;
+mod message;
 mod requests;
 mod switchboard;
 mod triggers;
@@ -10,9 +14,11 @@ mod webhook;
 
 pub use account::{app, key};
 pub use integration::{INTEGRATION_TYPES, custom, integration};
+pub use message::message;
 pub use requests::{
-    AppFields, ControlNote, ControlTo, DisplayName, NewCustom, NewUser, SeatFields, SwitchboardFields,
-    UserFields, WebhookFields,
+    AppFields, ControlNote, ControlTo, ConversationFields, DisplayName, Join, Leave, NewConversation,
+    NewCustom, NewMessage, NewUser, PostActivity, Said, SeatFields, Speaker, SwitchboardFields, UserFields,
+    WebhookFields,
 };
 pub use switchboard::{switchboard, switchboard_integration};
 pub use triggers::{TRIGGERS, subscribes};
