@@ -10,6 +10,7 @@ mod integration_keys;
 mod integrations;
 mod keys;
 mod messages;
+mod notifications;
 mod oauth;
 mod participants;
 mod switchboards;
@@ -24,7 +25,8 @@ use super::v1::remove_attachment;
 
 /// The routes of `/v2` and `/oauth`.
 pub(super) fn table() -> Table {
-    let table = switchboards(talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long))))));
+    let table =
+        notifications(switchboards(talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))))));
     table
         .get("/tokenInfo", OneApp, oauth::token_info)
         .then_at("/oauth")
@@ -136,6 +138,10 @@ fn talks(table: Table) -> Table {
 #[derive(Debug, Deserialize)]
 struct ConversationPath {
     conversation: String,
+}
+
+fn notifications(table: Table) -> Table {
+    table.post("/apps/{app}/notifications", App, notifications::create)
 }
 
 /// The user a path names: our id, or the business's own.

@@ -2,8 +2,10 @@
 
 mod account;
 mod content;
+mod events;
 mod html;
 mod integration;
+mod known;
 mod markdown;
 mod message;
 mod requests;
@@ -13,12 +15,13 @@ mod views;
 mod webhook;
 
 pub use account::{app, key};
+pub(super) use events::{envelope, event_id, payload, post_id, trigger};
 pub use integration::{INTEGRATION_TYPES, custom, integration};
 pub use message::message;
 pub use requests::{
     AppFields, ControlNote, ControlTo, ConversationFields, DisplayName, Join, Leave, NewConversation,
-    NewCustom, NewMessage, NewUser, PostActivity, Said, SeatFields, Speaker, SwitchboardFields, UserFields,
-    WebhookFields,
+    NewCustom, NewMessage, NewNotification, NewUser, PostActivity, Said, SeatFields, Speaker,
+    SwitchboardFields, UserFields, WebhookFields,
 };
 pub use switchboard::{switchboard, switchboard_integration};
 pub use triggers::{TRIGGERS, subscribes};
