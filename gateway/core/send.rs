@@ -299,7 +299,7 @@ impl Core {
             self.save_delivery(now, &mut read, &mut batch);
             return Ok(Some(batch));
         }
-        self.tell(tenant, now, &mut read.value, None, told, &mut batch);
+        self.tell(tenant, now, &mut read.value, None, told, &mut batch).await?;
         self.save_delivery(now, &mut read, &mut batch);
         Ok(Some(batch))
     }

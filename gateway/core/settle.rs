@@ -5,8 +5,8 @@
 use heliograph_connectors::channel::{Channel, Content, Fate, Person, Reach, Stage};
 
 use crate::model::{
-    Author, CreationReason, Delivery, DeliverySubject, Event, EventDestination, Integration, Message,
-    Notified, Purpose, Source, Tenant, Timestamp, User, What,
+    Author, Conversation, CreationReason, Delivery, DeliverySubject, Event, EventDestination, Held,
+    Integration, Message, Notified, Purpose, Source, Tenant, Timestamp, User, WebhookVersion, What,
 };
 use crate::store::{Batch, Versioned};
 
@@ -14,6 +14,7 @@ use super::identify::Sighting;
 use super::known::Known;
 use super::records::append_message;
 use super::start::Start;
+use super::talk::held;
 use super::{Core, CoreError, Route};
 
 /// Where and when something happens.
@@ -78,13 +79,14 @@ impl Core {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
                 Purpose::Notification { author, .. } => {
                     if let Some(known) = self.recipient(scene, &mut read.value, &told, author, batch).await? {
-                        self.tell(scene.tenant, scene.now, &mut read.value, known.as_ref(), told, batch);
+                        let known = known.as_ref();
+                        self.tell(scene.tenant, scene.now, &mut read.value, known, told, batch).await?;
                     }
                 }
                 Purpose::Ping { .. } => {}
                 Purpose::Message { .. } => {
                     if let Some(user) = self.recipient_of_message(scene, &mut read.value, batch).await? {
-                        self.tell(scene.tenant, scene.now, &mut read.value, Some(&user), told, batch);
+                        self.tell(scene.tenant, scene.now, &mut read.value, Some(&user), told, batch).await?;
                     }
                 }
             }
@@ -94,7 +96,7 @@ impl Core {
     }
 
     /// Announces how a delivery moved.
-    pub(super) fn tell(
+    pub(super) async fn tell(
         &self,
         tenant: &Tenant,
         now: Timestamp,
@@ -102,7 +104,8 @@ impl Core {
         user: Option<&User>,
         told: Vec<Notified>,
         batch: &mut Batch,
-    ) {
+    ) -> Result<(), CoreError> {
+        let held = self.held_of(tenant, delivery, user).await?;
         let subject = match &delivery.purpose {
             Purpose::Message { message, .. } => DeliverySubject::Message(message.clone()),
             _ => DeliverySubject::Notification(delivery.id.to_string()),
@@ -120,12 +123,33 @@ impl Core {
                 user: user.cloned(),
                 conversation: delivery.conversation.clone(),
             };
-            for webhook in self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what)) {
+            for webhook in
+                self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what).within(held.clone()))
+            {
                 if !delivery.hearers.contains(webhook) {
                     delivery.hearers.push(webhook.clone());
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The conversation that a delivery is part of, as events carry it. It is read only where that makes a difference:
+    /// where v2 is told, where turns are taken, and where v1.1 must not be told.
+    async fn held_of(
+        &self,
+        tenant: &Tenant,
+        delivery: &Delivery,
+        user: Option<&User>,
+    ) -> Result<Option<Held>, CoreError> {
+        let Some(id) = &delivery.conversation else { return Ok(None) };
+        let tells_v2 = tenant.webhooks.iter().any(|webhook| webhook.version == WebhookVersion::V2);
+        let is_default = user.is_none_or(|user| user.conversation == *id);
+        if is_default && !tells_v2 && tenant.switchboard.is_none() {
+            return Ok(None);
+        }
+        let read = self.store.load::<Conversation>(&tenant.app.id, id.as_str()).await?;
+        Ok(read.map(|read| held(tenant, &read.value)))
     }
 
     /// The person a notification went to. Met and entered into the history when the channel accepts it, so

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::scene::{Scene, state_of, text, types};
-use crate::harness::config::WEBHOOK;
+use crate::harness::config::{TWILIO, WEBHOOK};
+use crate::harness::custom::v2_of_app;
+use crate::harness::line::called;
 use crate::harness::simulator::of_app;
 use crate::harness::{Engine, on_both_engines};
 
@@ -13,6 +15,8 @@ on_both_engines! {
     who_is_on_standby_hears_of_moves_alone,
     who_is_given_the_lead_is_shown_what_was_said,
     a_v1_webhook_waits_its_turn_too,
+    what_becomes_of_messages_is_told_to_who_may_hear_them,
+    an_integration_may_have_a_responder_of_its_own,
     moves_beside_a_flood_lose_nothing,
 }
 
@@ -133,6 +137,54 @@ async fn a_v1_webhook_waits_its_turn_too(engine: Engine) {
         ["hello", "for the old one"],
         "the first was said before it took turns"
     );
+}
+
+async fn what_becomes_of_messages_is_told_to_who_may_hear_them(engine: Engine) {
+    let number = "+15145550123";
+    let mut scene = Scene::start(engine).await;
+    let user = scene.user.clone();
+    scene.rig.link(&user, number, json!({"type": "immediate"})).await;
+    scene.fence().await;
+    let answer = json!({"role": "appMaker", "type": "text", "text": "on its way"});
+    scene.rig.gateway.api().post(&of_app(&format!("/appusers/{user}/messages")), &answer).await.expect(201);
+    let arrived = |event: &Value| event["type"] == "conversation:message:delivery:user";
+    for custom in [&scene.bot, &scene.guest] {
+        let event = scene.hears(custom, "the delivery", arrived).await;
+        assert_eq!(state_of(&event["payload"]["conversation"]), "bot");
+    }
+    let [_, agents, _] = scene.fence().await;
+    assert!(agents.is_empty(), "{agents:?}");
+}
+
+async fn an_integration_may_have_a_responder_of_its_own(engine: Engine) {
+    let line = called("mailgun");
+    let mut scene = Scene::start(engine).await;
+    scene.fence().await;
+    let (api, sim) = (scene.rig.gateway.api(), scene.rig.sim());
+    sim.admit("before", line.kind, "http://127.0.0.1:1/", &line.settings()).await;
+    let mut asked = line.settings();
+    asked["type"] = json!(line.kind);
+    let made = api.post(&v2_of_app("/integrations"), &asked).await.expect(201)["integration"].clone();
+    let path = v2_of_app(&format!("/integrations/{}", text(&made["id"])));
+    let responder = async || {
+        let shown = api.get(&path).await.expect(200)["integration"]["defaultResponder"].clone();
+        (shown["name"].clone(), shown["inherited"].clone())
+    };
+    assert_eq!(responder().await, (json!("bot"), json!(true)));
+    let nobody = json!({"defaultResponderId": TWILIO});
+    let title = api.patch(&path, &nobody).await.refused_v2(400, "bad_request");
+    assert_eq!(title, ".defaultResponderId: must be the id of a switchboardIntegration of the app");
+    let change = json!({"defaultResponderId": scene.id_of("agents")});
+    api.patch(&path, &change).await.expect(200);
+    assert_eq!(responder().await, (json!("agents"), json!(false)));
+    sim.admit(&text(&made["id"]), line.kind, &text(&made["hookUrl"]), &line.settings()).await;
+    let written = json!({"integrationId": made["id"], "from": line.person, "text": "by mail"});
+    sim.control("/control/write", &written).await;
+    let is_by_mail = |event: &Value| said(event).as_deref() == Some("by mail");
+    let event = scene.hears(&scene.agents, "what is theirs", is_by_mail).await;
+    assert_eq!(state_of(&event["payload"]["conversation"]), "agents");
+    api.patch(&path, &json!({"defaultResponderId": null})).await.expect(200);
+    assert_eq!(responder().await, (json!("bot"), json!(true)));
 }
 
 async fn moves_beside_a_flood_lose_nothing(engine: Engine) {

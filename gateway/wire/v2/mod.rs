@@ -23,7 +23,7 @@ pub use requests::{
     NewCustom, NewMessage, NewNotification, NewUser, PostActivity, Said, SeatFields, Speaker,
     SwitchboardFields, UserFields, WebhookFields,
 };
-pub use switchboard::{switchboard, switchboard_integration};
+pub use switchboard::{default_responder, switchboard, switchboard_integration};
 pub use triggers::{TRIGGERS, subscribes};
 pub use views::{
     client, controller, conversation, participant, truncated_conversation, truncated_user, user,
