@@ -185,7 +185,7 @@ impl Core {
     /// than its id, since a delivery moves twice and more.
     async fn whose(&self, tenant: &Tenant, delivery: &Delivery, user: User) -> Result<Whose, CoreError> {
         let Some(id) = &delivery.conversation else { return Ok(Whose::matched(user)) };
-        if *id == user.conversation && !tenant.speaks_v2() {
+        if *id == user.conversation && !tenant.speaks_v2() && tenant.switchboard.is_none() {
             return Ok(Whose::matched(user));
         }
         let read = self.store.load::<Conversation>(&tenant.app.id, id.as_str()).await?;
