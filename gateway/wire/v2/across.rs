@@ -15,7 +15,6 @@ const LOST: [&[&str]; 14] = [
     // A business without a picture has the one that v1.1 shows of it.
     &["author", "avatarUrl"],
     &["content", "htmlText"],
-    // In a form v1.1 has it.
     &["content", "blockChatInput"],
     &["content", "actions", "*", "default"],
     &["content", "actions", "*", "openOnReceive"],
@@ -66,7 +65,8 @@ fn lessened(mut shown: Value) -> Value {
     for path in LOST {
         match path {
             ["content", "text", "of a form"] if is_form => take(&mut shown, &path[..2]),
-            ["content", "blockChatInput"] if is_form => {}
+            // In a form v1.1 has it, and takes none for false.
+            ["content", "blockChatInput"] if is_form && shown["content"]["blockChatInput"] == true => {}
             path => take(&mut shown, path),
         }
     }
