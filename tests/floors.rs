@@ -68,9 +68,7 @@ const IMPURE: &[&str] =
 const PURE: &[&str] = &["gateway/model/", "gateway/core/", "gateway/wire/", "connectors/"];
 /// `model/clock.rs` is the one door to the time; the tape runner reads fixture folders.
 const DOORS: &[&str] = &["gateway/model/clock.rs", "connectors/channel/testing/"];
-
 const JUNK: &[&str] = &["util", "utils", "common", "helper", "helpers", "types", "prelude", "misc", "shared"];
-
 const FILE_LINES: usize = 450;
 const FUNCTION_LINES: usize = 70;
 
