@@ -19,6 +19,7 @@ mod once;
 mod openapi;
 mod page;
 mod path;
+mod phrases;
 mod problem;
 mod receive;
 mod spooled;

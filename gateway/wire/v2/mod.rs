@@ -6,4 +6,6 @@ mod views;
 
 pub use account::{app, key};
 pub use requests::{AppFields, DisplayName, NewUser, UserFields};
-pub use views::user;
+pub use views::{
+    client, controller, conversation, participant, truncated_conversation, truncated_user, user,
+};
