@@ -1,9 +1,10 @@
 //! Apps that the API makes.
 
-use crate::model::{App, Id, Integration, NewJob, Webhook};
+use crate::model::{App, Custom, Id, Integration, NewJob, Switchboard, Webhook};
 use crate::store::{Batch, Record, SecretRecord, StoreError, Versioned};
 
 use super::control::Control;
+use super::customs::CUSTOMS;
 use super::integrations::INTEGRATIONS;
 use super::menus::{KeptMenu, OF_APP};
 use super::webhooks::WEBHOOKS;
@@ -56,6 +57,7 @@ impl Settings {
         self.refuse_declared_app(id)?;
         let mut inside = Batch::new(id);
         inside.delete(KeptMenu::KIND, OF_APP);
+        inside.delete(Switchboard::KIND, id.as_str());
         // It waits until the app is gone, which is another batch.
         inside.job(NewJob::erase_app(id, self.clock.now()));
         for integration in self.members(id, INTEGRATIONS).await? {
@@ -68,6 +70,11 @@ impl Settings {
             inside.delete(Webhook::KIND, &webhook);
             inside.remove(WEBHOOKS, webhook);
         }
+        for custom in self.members(id, CUSTOMS).await? {
+            inside.delete(Custom::KIND, &custom);
+            inside.remove(CUSTOMS, custom);
+        }
+        self.delete_integration_keys(&mut inside, id).await?;
         // First what lies in it: if this ends half way, the app is still there to be deleted.
         self.write(&mut changes, inside).await?;
         let owner = KeyOwner::App(id.clone());

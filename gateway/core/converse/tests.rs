@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::core::known::Known;
 use crate::core::records::messages_of;
 use crate::core::{Policy, Window};
 use crate::model::{App, Clock, Integration, SystemClock, Webhook, WebhookVersion, Work};
@@ -25,7 +26,8 @@ impl Stage {
         let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
         let integration = Integration::new(Id::new("a"), Id::new("app"), "twilio", Map::new());
         let app = App::new(Id::new("app"), "Demo");
-        let tenant = Tenant { app, integrations: vec![integration], webhooks: vec![webhook()] };
+        let tenant =
+            Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
         let mut known = Known::stranger(core.now());
         known.user.clients.push(Client::new(Id::new("c"), Id::new("a"), "twilio", "+15145550101"));
         known.conversation.message_count = messages;
@@ -39,12 +41,14 @@ impl Stage {
         let mut contents = texts.iter().map(|text| Content::text(*text));
         let post = Post {
             author: Author::business(),
+            speaker: None,
             content: contents.next().expect("a text"),
             extra: contents.collect(),
             instead: Vec::new(),
             payload: None,
             metadata: Map::new(),
             destination: None,
+            beside: Beside::default(),
         };
         let once = Once { mark: None, status: 201, answer: |_| Value::Null };
         self.core.post(&self.tenant, Talk::DefaultOf(self.user.id.as_str()), post, &|_| None, once).await
@@ -77,6 +81,8 @@ fn webhook() -> Webhook {
         version: WebhookVersion::V1,
         include_client: false,
         include_full_user: false,
+        integration: None,
+        name: None,
         declared: false,
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Author, Confirmation, Id, Priority, Role, Timestamp};
+use crate::model::{Author, Confirmation, Id, Priority, Role, Timestamp, WebhookVersion};
 use crate::wire::Invalid;
 use crate::wire::v1;
 
@@ -28,7 +28,7 @@ fn pre_create(body: Value) -> Result<PreCreate, Invalid> {
 }
 
 fn webhook(body: Value) -> Result<WebhookFields, Invalid> {
-    WebhookFields::parse(body.to_string().as_bytes(), NOW)
+    WebhookFields::parse(body.to_string().as_bytes(), WebhookVersion::V1)
 }
 
 /// The path a refusal names.
@@ -73,9 +73,7 @@ fn a_notification_is_read() {
         destination: "+15145550133".into(),
         author,
         body: Body::Content(Content::text("Check this out!")),
-        priority: Priority::Normal,
-        not_before: None,
-        expires_at: None,
+        when: When { priority: Priority::Normal, not_before: None, expires_at: None },
     };
     assert_eq!(read, Ok(expected));
 }
@@ -285,7 +283,7 @@ fn a_forms_refusal_names_the_field() {
         assert_eq!(refused(json!({"type": "form", "fields": fields})), expected, "{fields}");
     }
     let form = content(json!({"type": "form", "fields": [text, select(json!([option]))]}));
-    let Content::Form { fields, block_chat_input: false } = form else { panic!("an open form") };
+    let Content::Form { fields, block_chat_input: false, .. } = form else { panic!("an open form") };
     assert!(fields[0].id.len() == 24 && fields[1].options[0].id.len() == 24);
 }
 
@@ -324,7 +322,7 @@ fn a_link_keeps_what_names_the_person() {
     .expect("a link");
     assert_eq!((read.kind.as_str(), read.integration), ("twilio", Some(Id::new("5e1f438bf99fb467810c0ab9"))));
     assert_eq!(Value::Object(read.fields), json!({"phoneNumber": "+1 514-555-0133", "givenName": "Steve"}));
-    assert_eq!(read.confirmation, Confirmation::UserActivity { message: Content::text("Hello") });
+    assert_eq!(read.confirmation, Confirmation::UserActivity { message: Some(Content::text("Hello")) });
 }
 
 #[test]
@@ -367,7 +365,7 @@ fn a_confirmation_is_asked_in_few_words() {
 fn a_subscription_is_read_in_part_or_whole() {
     let none =
         WebhookFields { target: None, triggers: None, include_client: None, include_full_app_user: None };
-    assert_eq!(WebhookFields::parse(b"", NOW), Ok(none));
+    assert_eq!(WebhookFields::parse(b"", WebhookVersion::V1), Ok(none));
     let whole = webhook(json!({
         "target": "http://example.com/callback", "triggers": v1::TRIGGERS, "includeClient": true,
         "includeFullAppUser": false
@@ -414,7 +412,7 @@ fn parse_as_anything(body: &[u8]) {
     let _ = PreCreate::parse(body, NOW);
     let _ = LinkChannel::parse(body, NOW);
     let _ = PostMessage::parse(body, NOW);
-    let _ = WebhookFields::parse(body, NOW);
+    let _ = WebhookFields::parse(body, WebhookVersion::V1);
 }
 
 proptest! {
