@@ -90,7 +90,7 @@ impl Stage {
             Work::Announce { event, .. } => Some(event.what),
             _ => None,
         });
-        let merged = told.filter_map(|what| match what {
+        let mut merged = told.filter_map(|what| match what {
             What::Merged { details, .. } => details,
             _ => None,
         });

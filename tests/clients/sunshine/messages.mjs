@@ -47,7 +47,7 @@ method('MessagesApi.postMessage', 'to a phone', async (world) => {
     const body = new sunshine.MessagePost(author, { type: 'text', text: 'Your parcel is here' });
     Object.assign(body, { author, content: { type: 'text', text: 'Your parcel is here' } });
     const [message] = (await world.api.MessagesApi.postMessage(conversation.id, body)).messages;
-    assert.equal((await line.received(1))[0].body, 'Your parcel is here');
+    assert.equal((await line.received(1))[0].text, 'Your parcel is here');
     const about = (told) => told.message.id === message.id;
     await world.heard('conversation:message:delivery:channel', about);
     assert.equal((await world.heard('conversation:message:delivery:user', about)).isFinalEvent, true);
