@@ -19,6 +19,7 @@ mod media;
 mod once;
 mod page;
 mod path;
+mod phrases;
 mod problem;
 mod receive;
 mod spooled;

@@ -254,6 +254,7 @@ fn code_of(thing: Thing) -> &'static str {
         Thing::User => "user_not_found",
         Thing::Client => "client_not_found",
         Thing::Integration => "integration_not_found",
+        Thing::Conversation => "conversation_not_found",
         Thing::Delivery | Thing::Message | Thing::Action | Thing::Template => "not_found",
     }
 }

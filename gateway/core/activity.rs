@@ -8,10 +8,10 @@ use heliograph_connectors::channel::{Activity, Channel, ChannelError, Destinatio
 use crate::model::{Act, App, Conversation, Id, Integration, Job, NewJob, Role, Tenant, User};
 use crate::store::{Batch, Cut, Retry};
 
-use super::converse::choose;
 use super::reading::newest;
 use super::records::save;
 use super::send::retry_at;
+use super::talk::{Talk, choose};
 use super::{Core, CoreError, Once, retried};
 
 /// That somebody types is of interest for so long.
@@ -32,35 +32,36 @@ impl Core {
     pub async fn show_activity(
         &self,
         tenant: &Tenant,
-        user: &str,
+        talk: Talk<'_>,
         activity: Activity,
         channels: FindChannel<'_>,
         once: Once<'_, Conversation>,
     ) -> Result<Conversation, CoreError> {
-        retried(|| self.try_show_activity(tenant, user, activity, channels, &once)).await
+        retried(|| self.try_show_activity(tenant, talk, activity, channels, &once)).await
     }
 
     async fn try_show_activity(
         &self,
         tenant: &Tenant,
-        user: &str,
+        talk: Talk<'_>,
         activity: Activity,
         channels: FindChannel<'_>,
         once: &Once<'_, Conversation>,
     ) -> Result<Conversation, CoreError> {
         let now = self.clock.now();
-        let mut known = self.find_known(tenant, user).await?;
+        let mut known = self.personal(tenant, talk).await?;
         let mut batch = Batch::new(&tenant.app.id);
         if activity == Activity::Read {
             known.conversation.business_last_read = Some(newest(&known.conversation, now));
             save(&mut batch, known.conversation_version, &known.conversation);
         }
-        if let Some(client) = choose(tenant, &known.user, None)?
+        if let Some(client) = choose(tenant, &known.user, &known.conversation.id, None)?
             && let Some(channel) = channels(&client.integration)
             && channel.activity().is_some_and(|face| face.shows(activity))
         {
             let act = Act {
                 user: known.user.id.clone(),
+                conversation: Some(known.conversation.id.clone()),
                 integration: client.integration.clone(),
                 address: client.address.clone(),
                 activity,
@@ -89,11 +90,12 @@ impl Core {
         if user.value.client_at(&act.integration, &act.address).is_none() {
             return Ok(None);
         }
+        let conversation = act.conversation.as_ref().unwrap_or(&user.value.conversation);
         let destination = channel.destination(&act.address);
         Ok(Some(Shown {
             destination: destination.unwrap_or_else(|_| Destination::new(&*act.address)),
             activity: act.activity,
-            newest: self.newest_through(app, &user.value.conversation, &act.integration).await?,
+            newest: self.newest_through(app, conversation, &act.integration).await?,
         }))
     }
 

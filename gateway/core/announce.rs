@@ -88,7 +88,7 @@ impl Core {
     ) -> Vec<&'a Id<Webhook>> {
         let hearers = tenant.webhooks.iter().filter(|webhook| (self.wants)(webhook, event));
         let told = hearers.map(|webhook| {
-            batch.job(NewJob::announce(webhook, event, order_key(&event.what)));
+            batch.job(NewJob::announce(webhook, event, order_key(event)));
             &webhook.id
         });
         told.collect()
@@ -202,8 +202,11 @@ fn id_of(delivery: &str, webhook: &Id<Webhook>, stage: char) -> String {
 }
 
 /// What events must stay in order with: the conversation, or the destination while there is none.
-fn order_key(what: &What) -> &str {
-    match what {
+fn order_key(event: &Event) -> &str {
+    if let Some(held) = &event.conversation {
+        return held.id.as_str();
+    }
+    match &event.what {
         What::Message { message, .. } => message.conversation.as_str(),
         What::Delivery { conversation: Some(conversation), .. } => conversation.as_str(),
         What::Delivery { destination, .. } => &destination.address,

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::model::{App, Client, Id, Integration, Tenant};
 use crate::store::{Batch, Expect, Record};
 
-use super::converse::choose;
-use super::{Core, CoreError, Once, Route, Toward};
+use super::talk::{Talk, Toward, choose};
+use super::{Core, CoreError, Once, Route};
 
 /// How long a template is taken to be as its provider told it, unless a send shows otherwise.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
@@ -122,11 +122,11 @@ impl Core {
     pub async fn addressed(
         &self,
         tenant: &Tenant,
-        user: &str,
+        talk: Talk<'_>,
         toward: Option<&Toward>,
     ) -> Result<Option<Client>, CoreError> {
-        let known = self.find_known(tenant, user).await?;
-        Ok(choose(tenant, &known.user, toward)?.cloned())
+        let known = self.personal(tenant, talk).await?;
+        Ok(choose(tenant, &known.user, &known.conversation.id, toward)?.cloned())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::{Batch, Cut, Expect, Record};
 
 use super::activity::FindChannel;
 use super::hidden::{ERASED, Since, hidden_id};
-use super::identify::Known;
+use super::known::Known;
 use super::merge::{Merged, absorbed_by};
 use super::records::{ExternalId, Linked, Waiting, address_id};
 use super::{Core, CoreError, retried};
@@ -179,11 +179,11 @@ mod tests {
     use std::time::Duration;
 
     use heliograph_connectors::channel::{Body, Content};
-    use serde_json::{Map, Value};
+    use serde_json::Map;
 
     use super::*;
     use crate::core::{Account, Policy};
-    use crate::model::{Author, ClientStatus, Delivery, Priority, Purpose, SystemClock};
+    use crate::model::{Author, Delivery, Priority, Purpose, SystemClock};
     use crate::settings::Sealer;
     use crate::store::{self, Store};
 
@@ -231,21 +231,8 @@ mod tests {
     /// Makes a person at the scene's number.
     async fn person(scene: &Scene) -> User {
         let mut known = Known::stranger(scene.core.now());
-        let client = Client {
-            id: Id::random(),
-            kind: "twilio".into(),
-            integration: scene.tenant.integrations[0].id.clone(),
-            address: NUMBER.into(),
-            aliases: Vec::new(),
-            status: ClientStatus::Active,
-            display_name: None,
-            raw: Value::Null,
-            last_seen: None,
-            linked_at: None,
-            thread: None,
-            avatar_url: None,
-            info: Map::new(),
-        };
+        let integration = scene.tenant.integrations[0].id.clone();
+        let client = Client::new(Id::random(), integration, "twilio", NUMBER);
         let mut batch = Batch::new(&scene.tenant.app.id);
         batch.insert(&Linked::of(&known.user, &client, NUMBER));
         known.user.clients.push(client);

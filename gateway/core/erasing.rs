@@ -415,7 +415,8 @@ mod tests {
         };
         let told = |what| erasing.is_told_of(&Event::new(&Id::new("app"), Timestamp::from_millis(9), what));
         assert!(!told(What::UserDeleted { user: Departed::of(&user) }));
-        let removed = |user: &User| What::Merged { surviving: user.clone(), discarded: Vec::new() };
+        let removed =
+            |user: &User| What::Merged { surviving: user.clone(), discarded: Vec::new(), details: None };
         assert!(told(removed(&user)));
         assert!(!told(removed(&User::new(Timestamp::from_millis(5)))));
     }

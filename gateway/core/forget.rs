@@ -6,6 +6,7 @@ use crate::model::{Conversation, Id, Job, Message, NewJob, Tenant, Timestamp};
 use crate::store::{Batch, Cut, ListEntry, Record, Retry, Settlement};
 
 use super::records::{messages_of, save};
+use super::talk::Talk;
 use super::{Core, CoreError, Thing, retried};
 
 /// Messages that are taken away at once.
@@ -16,16 +17,15 @@ const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
 
 impl Core {
     /// Deletes one message. What was sent stays sent, and what the person has not read stays counted.
-    pub async fn delete_message(&self, tenant: &Tenant, user: &str, id: &str) -> Result<(), CoreError> {
-        retried(|| self.try_delete_message(tenant, user, id)).await
+    pub async fn delete_message(&self, tenant: &Tenant, talk: Talk<'_>, id: &str) -> Result<(), CoreError> {
+        retried(|| self.try_delete_message(tenant, talk, id)).await
     }
 
-    async fn try_delete_message(&self, tenant: &Tenant, user: &str, id: &str) -> Result<(), CoreError> {
+    async fn try_delete_message(&self, tenant: &Tenant, talk: Talk<'_>, id: &str) -> Result<(), CoreError> {
         let app = &tenant.app.id;
-        let mut known = self.find_known(tenant, user).await?;
-        let conversation = &mut known.conversation;
+        let (mut conversation, version) = self.room(tenant, talk).await?.into_conversation();
         let found = self.store.load::<Message>(app, id).await?.map(|read| read.value);
-        let since = self.shown_since(tenant, conversation);
+        let since = self.shown_since(tenant, &conversation);
         let is_here =
             |message: &Message| message.conversation == conversation.id && Some(message.received) > since;
         let Some(message) = found.filter(is_here) else { return Err(CoreError::NotFound(Thing::Message)) };
@@ -33,19 +33,18 @@ impl Core {
         batch.delete(Message::KIND, message.id.as_str());
         batch.remove(messages_of(&conversation.id), message.id.as_str());
         conversation.message_count = conversation.message_count.saturating_sub(1);
-        save(&mut batch, known.conversation_version, &known.conversation);
+        save(&mut batch, version, &conversation);
         Ok(self.store.commit(batch).await?)
     }
 
     /// Deletes all messages: they are gone from now on, and taken away soon. The conversation stays, and so do its
     /// links to channels.
-    pub async fn delete_messages(&self, tenant: &Tenant, user: &str) -> Result<(), CoreError> {
-        retried(|| self.try_delete_messages(tenant, user)).await
+    pub async fn delete_messages(&self, tenant: &Tenant, talk: Talk<'_>) -> Result<(), CoreError> {
+        retried(|| self.try_delete_messages(tenant, talk)).await
     }
 
-    async fn try_delete_messages(&self, tenant: &Tenant, user: &str) -> Result<(), CoreError> {
-        let mut known = self.find_known(tenant, user).await?;
-        let conversation = &mut known.conversation;
+    async fn try_delete_messages(&self, tenant: &Tenant, talk: Talk<'_>) -> Result<(), CoreError> {
+        let (mut conversation, version) = self.room(tenant, talk).await?.into_conversation();
         let Some(up_to) = conversation.last_message_at else { return Ok(()) };
         conversation.cleared = Some(up_to);
         conversation.message_count = 0;
@@ -53,7 +52,7 @@ impl Core {
         conversation.participants.iter_mut().for_each(|participant| participant.unread = 0);
         let mut batch = Batch::new(&tenant.app.id);
         batch.job(NewJob::sweep(&tenant.app.id, &conversation.id, up_to, self.clock.now()));
-        save(&mut batch, known.conversation_version, &known.conversation);
+        save(&mut batch, version, &conversation);
         Ok(self.store.commit(batch).await?)
     }
 
@@ -135,7 +134,7 @@ mod tests {
 
     use super::*;
     use crate::core::Policy;
-    use crate::core::identify::Known;
+    use crate::core::known::Known;
     use crate::model::{App, SystemClock};
     use crate::store::{self, Store};
 

@@ -4,6 +4,7 @@ use crate::model::{Conversation, Delivery, Message, Tenant, Timestamp};
 use crate::store::Cut;
 
 use super::records::messages_of;
+use super::talk::Talk;
 use super::{Core, CoreError, Thing};
 
 /// Messages on one page (Sunshine v1.1, limits).
@@ -34,10 +35,15 @@ pub struct History {
 }
 
 impl Core {
-    /// A page of a user's conversation.
-    pub async fn messages(&self, tenant: &Tenant, user: &str, window: Window) -> Result<History, CoreError> {
+    /// A page of a conversation.
+    pub async fn messages(
+        &self,
+        tenant: &Tenant,
+        talk: Talk<'_>,
+        window: Window,
+    ) -> Result<History, CoreError> {
         let app = &tenant.app.id;
-        let conversation = self.find_known(tenant, user).await?.conversation;
+        let (conversation, _) = self.room(tenant, talk).await?.into_conversation();
         let list = messages_of(&conversation.id);
         let since = self.shown_since(tenant, &conversation).map_or(i64::MIN, Timestamp::millis);
         // One more than a page tells whether there are others on that side.

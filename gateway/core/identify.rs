@@ -1,20 +1,15 @@
 //! Who is who: users by id, by the business's own id, and by address; the names messages carry.
 
-use heliograph_connectors::channel::{Content, Person};
+use heliograph_connectors::channel::Person;
 use serde_json::{Map, Value};
 
-use crate::model::{
-    Author, Client, ClientStatus, Conversation, Id, Integration, Message, Role, Source, Tenant, Timestamp,
-    User,
-};
-use crate::store::{Batch, Expect, Record, StoreError, Versioned};
+use crate::model::{Client, ClientStatus, Conversation, Id, Tenant, Timestamp, User};
+use crate::store::{Batch, StoreError, Versioned};
 
-use super::records::{ExternalId, Linked, address_id, referred, save};
+use super::known::{ALIASES_MAX, Known};
+use super::records::{ExternalId, Linked, address_id, referred};
 use super::settle::Scene;
 use super::{Core, CoreError, Once, Route, Thing};
-
-/// Addresses under which one identity is known beside its own: a number's spellings and a provider's id.
-const ALIASES_MAX: usize = 8;
 
 /// A user as the business describes them before they ever write.
 #[derive(Debug, Clone, Default)]
@@ -37,123 +32,6 @@ pub struct NewUser {
     pub signed_up_at: Option<Timestamp>,
     /// The business's own facts.
     pub properties: Map<String, Value>,
-}
-
-/// A person with their default conversation, read for change. `None` versions: not stored yet.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    pub(super) user: User,
-    pub(super) user_version: Option<u64>,
-    pub(super) conversation: Conversation,
-    pub(super) conversation_version: Option<u64>,
-    /// Whether the user differs from what is stored.
-    user_changed: bool,
-}
-
-impl Known {
-    /// Somebody nobody knew.
-    pub(super) fn stranger(now: Timestamp) -> Known {
-        let user = User::new(now);
-        let conversation = Conversation::default_of(&user);
-        Known { user, user_version: None, conversation, conversation_version: None, user_changed: true }
-    }
-
-    /// Notes that something was said in the conversation.
-    pub(super) fn user_starts(&mut self) {
-        self.user_changed |= !self.user.conversation_started;
-        self.user.conversation_started = true;
-    }
-
-    /// The next message of the person, which moves the conversation along.
-    pub(super) fn hears(
-        &mut self,
-        name: String,
-        now: Timestamp,
-        content: Content,
-        source: Source,
-        payload: Option<String>,
-    ) -> Message {
-        let (user, conversation) = (&self.user, &mut self.conversation);
-        let received = conversation.next_message_at(now);
-        conversation.said_by(&user.id, received);
-        conversation.message_count += 1;
-        Message {
-            id: Id::fresh(received),
-            conversation: conversation.id.clone(),
-            author: Author {
-                role: Role::User,
-                user: Some(user.id.clone()),
-                name: Some(name),
-                email: None,
-                avatar_url: None,
-            },
-            received,
-            content,
-            source,
-            payload,
-            metadata: Map::new(),
-            delivery: None,
-            media_size: None,
-            quoted: None,
-        }
-    }
-
-    /// The person did something on a channel just now.
-    pub(super) fn seen_at(&mut self, integration: &Id<Integration>, address: &str, now: Timestamp) {
-        let mut clients = self.user.clients.iter_mut();
-        if let Some(client) = clients.find(|client| client.is_at(integration, address)) {
-            client.status = ClientStatus::Active;
-            client.last_seen = Some(now);
-            self.user_changed = true;
-        }
-    }
-
-    /// Writes the conversation, and the user only when new or changed.
-    pub(super) fn save_changed(&self, batch: &mut Batch) {
-        self.save_user_if_changed(batch);
-        save(batch, self.conversation_version, &self.conversation);
-    }
-
-    /// Writes the user, when new or changed.
-    pub(super) fn save_user_if_changed(&self, batch: &mut Batch) {
-        if self.user_changed {
-            save(batch, self.user_version, &self.user);
-        }
-    }
-
-    /// Links further addresses to the client that was found under one.
-    pub(super) fn learn(
-        &mut self,
-        integration: &Integration,
-        under: &str,
-        free: &[String],
-        batch: &mut Batch,
-    ) {
-        let user = &mut self.user;
-        let Some(at) = user.clients.iter().position(|client| client.is_at(&integration.id, under)) else {
-            return;
-        };
-        let room = ALIASES_MAX.saturating_sub(user.clients[at].aliases.len());
-        for address in free.iter().take(room) {
-            user.clients[at].aliases.push(address.clone());
-            batch.insert(&Linked::of(user, &user.clients[at], address));
-            self.user_changed = true;
-        }
-    }
-
-    /// Removes both documents, if nobody changed them meanwhile.
-    pub(super) fn remove(&self, batch: &mut Batch) {
-        let is = |version: Option<u64>| version.map_or(Expect::Absent, Expect::Version);
-        batch.delete_expecting(User::KIND, self.user.record_id(), is(self.user_version));
-        let conversation = self.conversation.record_id();
-        batch.delete_expecting(Conversation::KIND, conversation, is(self.conversation_version));
-    }
-
-    /// Writes both documents.
-    pub(super) fn save(&self, batch: &mut Batch) {
-        save(batch, self.user_version, &self.user);
-        save(batch, self.conversation_version, &self.conversation);
-    }
 }
 
 impl Core {
@@ -213,10 +91,10 @@ impl Core {
         }
     }
 
-    /// The user under an id, with their conversation.
+    /// The user under an id, with their default conversation.
     pub(super) async fn find_known(&self, tenant: &Tenant, id: &str) -> Result<Known, CoreError> {
         let user = self.find_user(tenant, id).await?;
-        self.with_conversation(tenant, user).await
+        self.with_conversation(tenant, user, None).await
     }
 
     /// The person linked to an address, or to another spelling of it.
@@ -257,8 +135,9 @@ impl Core {
         else {
             return Ok(Sighting::Nobody { free });
         };
-        let user = referred(&*self.store, app, linked.value.user.as_str()).await?;
-        let known = Box::new(self.with_conversation(scene.tenant, user).await?);
+        let user: Versioned<User> = referred(&*self.store, app, linked.value.user.as_str()).await?;
+        let seat = user.value.client_at(&scene.integration.id, under).and_then(|client| client.seat.clone());
+        let known = Box::new(self.with_conversation(scene.tenant, user, seat.as_ref()).await?);
         Ok(Sighting::Known { known, under: under.clone(), free })
     }
 
@@ -279,16 +158,22 @@ impl Core {
         }
     }
 
-    async fn with_conversation(&self, tenant: &Tenant, user: Versioned<User>) -> Result<Known, CoreError> {
-        let conversation: Versioned<Conversation> =
-            referred(&*self.store, &tenant.app.id, user.value.conversation.as_str()).await?;
-        Ok(Known {
-            user: user.value,
-            user_version: Some(user.version),
-            conversation: conversation.value,
-            conversation_version: Some(conversation.version),
-            user_changed: false,
-        })
+    /// A person with the conversation they speak in: the default one where that one is gone.
+    pub(super) async fn with_conversation(
+        &self,
+        tenant: &Tenant,
+        user: Versioned<User>,
+        seat: Option<&Id<Conversation>>,
+    ) -> Result<Known, CoreError> {
+        let app = &tenant.app.id;
+        if let Some(seat) = seat.filter(|seat| **seat != user.value.conversation)
+            && let Some(conversation) = self.store.load::<Conversation>(app, seat.as_str()).await?
+            && conversation.value.has(&user.value.id)
+        {
+            return Ok(Known::read(user, conversation));
+        }
+        let conversation = referred(&*self.store, app, user.value.conversation.as_str()).await?;
+        Ok(Known::read(user, conversation))
     }
 }
 
@@ -338,20 +223,14 @@ fn link_addresses(user: &User, client: &Client, batch: &mut Batch) {
 pub(super) fn client_of(scene: Scene<'_>, person: &Person, status: ClientStatus) -> Client {
     let is_phone = scene.channel.capabilities().destination_key == "phoneNumber";
     let number = Some(&person.address).filter(|address| is_phone && address.starts_with('+'));
+    let (integration, id) = (scene.integration, Id::fresh(scene.now));
     Client {
-        id: Id::fresh(scene.now),
-        kind: scene.integration.kind.clone(),
-        integration: scene.integration.id.clone(),
-        address: person.address.clone(),
         aliases: person.aliases.clone(),
         status,
         display_name: person.display_name.clone().or_else(|| Some(person.address.clone())),
         raw: person.raw.clone(),
-        last_seen: None,
-        linked_at: None,
-        thread: None,
-        avatar_url: None,
         info: number.map(|number| ("phoneNumber".to_owned(), number.as_str().into())).into_iter().collect(),
+        ..Client::new(id, integration.id.clone(), &integration.kind, &person.address)
     }
 }
 

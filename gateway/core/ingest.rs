@@ -4,18 +4,21 @@ use heliograph_connectors::channel::{Content, InboundEvent, InboundMessage, Pers
 use tracing::info;
 
 use crate::model::{
-    Confirmation, Conversation, Delivery, Event, Message, NewJob, Notified, Source, State, Tenant, Timestamp,
-    User, What,
+    Confirmation, Conversation, Delivery, Message, NewJob, Notified, Source, State, Tenant, Timestamp, User,
+    What,
 };
 use crate::store::{Batch, Cut, Expect};
 
 use super::approved::forget_refused;
-use super::identify::{Known, name_of};
+use super::identify::name_of;
+use super::known::Known;
 use super::link::{Answer, answer};
 use super::media::size_of;
 use super::postback::{Press, carries};
 use super::records::{Waiting, address_id, append_message, messages_of, referred, save};
 use super::settle::Scene;
+use super::start::Start;
+use super::talk::event;
 use super::{Core, CoreError, Route, retried};
 
 /// Notifications given as context with a reply, at most: the newest ones.
@@ -113,11 +116,11 @@ impl Core {
         }
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
         let (tenant, source) = (scene.tenant, scene.source());
-        self.starts(tenant, &mut known, client.as_ref(), &source, None, scene.now, &mut batch);
+        self.starts(tenant, &mut known, Start::by_message(client.as_ref(), source), scene.now, &mut batch);
         append_message(&mut batch, tenant, &message);
         known.save(&mut batch);
-        let what = What::Message { message, user: known.user, client, recent_notifications };
-        self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
+        let what = What::Message { message, user: Some(known.user), client, recent_notifications };
+        self.announce(&mut batch, tenant, &event(tenant, &known.conversation, scene.now, what));
         self.store.commit(batch).await?;
         Ok(())
     }

@@ -323,6 +323,7 @@ impl Core {
             user: user.clone(),
             channel: link.client.kind.clone(),
             criteria: link.criteria.clone(),
+            client: Some(link.client.clone()),
         };
         self.announce(batch, heard.tenant, &Event::new(&heard.tenant.app.id, heard.now, what));
     }

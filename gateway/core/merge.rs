@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::model::{App, Client, Conversation, Departed, Event, Id, NewJob, Tenant, User, What};
 use crate::store::{Batch, Expect, Record, Versioned};
 
-use super::identify::Known;
+use super::known::Known;
 use super::link::Heard;
 use super::profile::{PROPERTIES_MAX, size_of_fact};
 use super::records::{ExternalId, Linked, Waiting, save};
@@ -97,7 +97,11 @@ impl Core {
             batch.job(NewJob::move_history(app, from, &other.user.id, heard.now));
         }
         save(batch, Some(read.version), &read.value);
-        let what = What::Merged { surviving: surviving.clone(), discarded: vec![Departed::of(&other.user)] };
+        let what = What::Merged {
+            surviving: surviving.clone(),
+            discarded: vec![Departed::of(&other.user)],
+            details: None,
+        };
         self.announce(batch, heard.tenant, &Event::new(app, heard.now, what));
         Ok(())
     }
@@ -214,7 +218,7 @@ fn lead_to(surviving: &User, other: &User, batch: &mut Batch) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientStatus, Timestamp};
+    use crate::model::Timestamp;
     use serde_json::json;
 
     fn at(millis: i64) -> Timestamp {
@@ -222,21 +226,8 @@ mod tests {
     }
 
     fn client(integration: &str, address: &str, seen: i64) -> Client {
-        Client {
-            id: Id::new(format!("c-{address}")),
-            kind: "twilio".into(),
-            integration: Id::new(integration),
-            address: address.into(),
-            aliases: Vec::new(),
-            status: ClientStatus::Active,
-            display_name: None,
-            raw: Value::Null,
-            last_seen: Some(at(seen)),
-            linked_at: None,
-            thread: None,
-            avatar_url: None,
-            info: Map::new(),
-        }
+        let id = Id::new(format!("c-{address}"));
+        Client { last_seen: Some(at(seen)), ..Client::new(id, Id::new(integration), "twilio", address) }
     }
 
     #[test]
@@ -275,8 +266,8 @@ mod tests {
     #[test]
     fn counters_are_those_of_both() {
         let (one, two) = (User::new(at(1)), User::new(at(2)));
-        let mut own = Conversation::default_of(&one);
-        let mut other = Conversation::default_of(&two);
+        let mut own = Conversation::default_of(&one, at(1));
+        let mut other = Conversation::default_of(&two, at(2));
         own.participants[0].unread = 2;
         other.participants[0].unread = 3;
         other.participants[0].last_read = Some(at(9));

@@ -19,6 +19,7 @@ mod history;
 mod history_moves;
 mod identify;
 mod ingest;
+mod known;
 mod ledger;
 mod limited;
 mod link;
@@ -37,6 +38,7 @@ mod records;
 mod send;
 mod settle;
 mod start;
+mod talk;
 mod templates;
 mod unknown;
 mod watch;
@@ -51,7 +53,7 @@ pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
 pub use blanking::Blanking;
 pub use blobs::Placed;
-pub use converse::{Post, Posted, Toward};
+pub use converse::{Post, Posted};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use erasing::{Bite, Erasure};
 pub use history::{History, Window};
@@ -63,6 +65,7 @@ pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
 pub use profile::{Change, ProfileChange};
 pub use send::{Begin, Conclusion};
+pub use talk::{Talk, Toward};
 pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
 pub use watch::{DueLooks, Overdue};
@@ -189,6 +192,8 @@ pub enum Thing {
     Client,
     /// A notification or delivery.
     Delivery,
+    /// A conversation.
+    Conversation,
     /// A message.
     Message,
     /// A button.
@@ -205,6 +210,7 @@ impl std::fmt::Display for Thing {
             Thing::User => "user",
             Thing::Client => "client",
             Thing::Delivery => "notification",
+            Thing::Conversation => "conversation",
             Thing::Message => "message",
             Thing::Action => "action",
             Thing::Integration => "integration",

@@ -2,13 +2,15 @@
 
 use heliograph_connectors::channel::{Action, Content};
 
-use crate::model::{Client, Conversation, Event, Message, Source, Tenant, Timestamp, What};
+use crate::model::{Client, Conversation, CreationReason, Message, Source, Tenant, Timestamp, What};
 use crate::store::{Batch, Cut};
 
 use super::activity::FindChannel;
-use super::converse::choose;
-use super::identify::{Known, name_of};
+use super::identify::name_of;
+use super::known::Known;
 use super::records::append_message;
+use super::start::Start;
+use super::talk::{choose, event};
 use super::{Core, CoreError, Once, Thing, retried};
 
 /// Messages among which a button is looked for, page by page: a person presses what they can still see.
@@ -59,7 +61,8 @@ impl Core {
             return Err(CoreError::Invalid(format!("actionId: names a {}, not a postback", pressed.kind())));
         };
         let payload = payload.clone();
-        let channel = choose(tenant, &known.user, None)?.and_then(|client| channels(&client.integration));
+        let channel = choose(tenant, &known.user, &known.conversation.id, None)?
+            .and_then(|client| channels(&client.integration));
         let press = Press {
             client: None,
             source: Source::of("api"),
@@ -84,7 +87,9 @@ impl Core {
         batch: &mut Batch,
     ) {
         if !tenant.app.settings.ignore_auto_conversation_start {
-            self.starts(tenant, known, press.client.as_ref(), &press.source, None, now, batch);
+            let (reason, client) = (CreationReason::StartConversation, press.client.as_ref());
+            let start = Start { reason, client, source: press.source.clone(), referral: None };
+            self.starts(tenant, known, start, now, batch);
         }
         let echo = tenant.app.settings.echo_postback.then(|| echo(tenant, known, &press, now));
         let (message, action) = press.button.unzip();
@@ -96,12 +101,12 @@ impl Core {
             message,
             action,
         };
-        self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what));
+        self.announce(batch, tenant, &event(tenant, &known.conversation, now, what));
         let Some(message) = echo else { return };
         append_message(batch, tenant, &message);
-        let (user, recent_notifications) = (known.user.clone(), Vec::new());
+        let (user, recent_notifications) = (Some(known.user.clone()), Vec::new());
         let what = What::Message { message, user, client: press.client, recent_notifications };
-        self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what));
+        self.announce(batch, tenant, &event(tenant, &known.conversation, now, what));
     }
 
     /// The newest button of a conversation that fits, with the message it stands under.

@@ -3,13 +3,14 @@
 use heliograph_connectors::channel::{Person, Receipt};
 
 use crate::model::{
-    App, Conversation, Delivery, Event, Id, Message, Purpose, Quoted, Role, Tenant, Timestamp, What,
+    App, Conversation, Delivery, Id, Message, Purpose, Quoted, Role, Tenant, Timestamp, What,
 };
 use crate::store::{Batch, Cut};
 
-use super::identify::Known;
+use super::known::Known;
 use super::records::{messages_of, save};
 use super::settle::Scene;
+use super::talk::{Talk, event};
 use super::{Core, CoreError, Once, retried};
 
 /// Messages that are looked at to count what is not read: more are not shown as a number anywhere.
@@ -21,20 +22,20 @@ impl Core {
     pub async fn reset_unread(
         &self,
         tenant: &Tenant,
-        user: &str,
+        talk: Talk<'_>,
         once: Once<'_, Conversation>,
     ) -> Result<Conversation, CoreError> {
-        retried(|| self.try_reset_unread(tenant, user, &once)).await
+        retried(|| self.try_reset_unread(tenant, talk, &once)).await
     }
 
     async fn try_reset_unread(
         &self,
         tenant: &Tenant,
-        user: &str,
+        talk: Talk<'_>,
         once: &Once<'_, Conversation>,
     ) -> Result<Conversation, CoreError> {
         let now = self.clock.now();
-        let mut known = self.find_known(tenant, user).await?;
+        let mut known = self.personal(tenant, talk).await?;
         let mut batch = Batch::new(&tenant.app.id);
         let up_to = newest(&known.conversation, now);
         known.conversation.read_by(&known.user.id, up_to, 0);
@@ -68,7 +69,7 @@ impl Core {
         };
         let Some(user) = &delivery.user else { return Ok(()) };
         let Some(user) = self.person(app, user).await? else { return Ok(()) };
-        let known = self.find_known(scene.tenant, user.value.id.as_str()).await?;
+        let known = self.with_conversation(scene.tenant, user, delivery.conversation.as_ref()).await?;
         match self.said_at(app, &known.conversation.id, &delivery).await? {
             Some(at) => self.has_read(scene, known, &delivery.destination, at).await,
             None => Ok(()),
@@ -150,8 +151,8 @@ impl Core {
         let mut batch = Batch::new(app);
         save(&mut batch, known.conversation_version, &known.conversation);
         let client = known.user.client_at(&scene.integration.id, address).cloned();
-        let what = What::Read { user: known.user, client, source: scene.source() };
-        self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
+        let what = What::Read { by: Role::User, user: Some(known.user), client, source: scene.source() };
+        self.announce(&mut batch, scene.tenant, &event(scene.tenant, &known.conversation, scene.now, what));
         Ok(self.store.commit(batch).await?)
     }
 

@@ -5,12 +5,13 @@
 use heliograph_connectors::channel::{Channel, Content, Fate, Person, Reach, Stage};
 
 use crate::model::{
-    Author, Delivery, DeliverySubject, Event, EventDestination, Id, Integration, Message, Notified, Purpose,
+    Author, Delivery, DeliverySubject, Event, EventDestination, Integration, Message, Notified, Purpose,
     Source, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Versioned};
 
-use super::identify::{Known, Sighting};
+use super::identify::Sighting;
+use super::known::Known;
 use super::records::append_message;
 use super::{Core, CoreError, Route};
 
@@ -206,18 +207,10 @@ fn enter_history(
     batch: &mut Batch,
 ) {
     let received = known.conversation.next_message_at(scene.now);
+    let source = Source::of("notification");
     let message = Message {
-        id: Id::fresh(received),
-        conversation: known.conversation.id.clone(),
-        author,
-        received,
-        content,
-        source: Source::of("notification"),
-        payload: None,
-        metadata: Default::default(),
         delivery: Some(delivery.id.clone()),
-        media_size: None,
-        quoted: None,
+        ..Message::new(&known.conversation.id, author, received, content, source)
     };
     known.conversation.recent_notifications += 1;
     known.conversation.message_count += 1;

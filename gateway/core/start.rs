@@ -4,37 +4,56 @@ use heliograph_connectors::channel::Person;
 use serde_json::Value;
 use tracing::info;
 
-use crate::model::{Client, Event, Referral, Source, Tenant, Timestamp, What};
+use crate::model::{Client, CreationReason, Referral, Role, Source, Tenant, Timestamp, What};
 use crate::store::{Batch, Expect};
 
-use super::identify::Known;
+use super::known::Known;
 use super::settle::Scene;
+use super::talk::event;
 use super::{Core, CoreError};
+
+/// What begins a conversation.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    pub(super) reason: CreationReason,
+    /// The identity it comes from.
+    pub(super) client: Option<&'a Client>,
+    /// Where it comes from.
+    pub(super) source: Source,
+    /// What led the person here.
+    pub(super) referral: Option<Referral>,
+}
+
+impl<'a> Start<'a> {
+    /// Something is said.
+    pub(super) fn by_message(client: Option<&'a Client>, source: Source) -> Start<'a> {
+        Start { reason: CreationReason::Message, client, source, referral: None }
+    }
+}
 
 impl Core {
     /// Notes that something was said in a conversation, and tells of the first time.
-    #[expect(clippy::too_many_arguments, reason = "what the event tells, and where it is put")]
+    ///
+    /// Only a default conversation begins with what is said in it; others were made, and told of, before.
     pub(super) fn starts(
         &self,
         tenant: &Tenant,
         known: &mut Known,
-        client: Option<&Client>,
-        source: &Source,
-        referral: Option<Referral>,
+        start: Start<'_>,
         now: Timestamp,
         batch: &mut Batch,
     ) {
-        if known.user.conversation_started {
+        if !known.starts_default() {
             return;
         }
-        known.user_starts();
         let what = What::ConversationStarted {
-            user: known.user.clone(),
-            client: client.cloned(),
-            source: source.clone(),
-            referral,
+            user: Some(known.user.clone()),
+            reason: start.reason,
+            client: start.client.cloned(),
+            source: start.source,
+            referral: start.referral,
         };
-        self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what));
+        self.announce(batch, tenant, &event(tenant, &known.conversation, now, what));
     }
 
     /// A person came through a link or an advertisement: that starts a conversation, or is told of one that started
@@ -59,12 +78,18 @@ impl Core {
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
         let (source, referral) =
             (scene.source(), Referral { code: code.to_owned(), details: details.clone() });
-        if !known.user.conversation_started && !scene.tenant.app.settings.ignore_auto_conversation_start {
+        if known.is_to_start() && !scene.tenant.app.settings.ignore_auto_conversation_start {
             let (tenant, now) = (scene.tenant, scene.now);
-            self.starts(tenant, &mut known, client.as_ref(), &source, Some(referral), now, &mut batch);
+            let (reason, referral) = (CreationReason::StartConversation, Some(referral));
+            let start = Start { reason, client: client.as_ref(), source, referral };
+            self.starts(tenant, &mut known, start, now, &mut batch);
         } else {
             let what = What::Referral { user: known.user.clone(), client, source, referral };
-            self.announce(&mut batch, scene.tenant, &Event::new(app, scene.now, what));
+            self.announce(
+                &mut batch,
+                scene.tenant,
+                &event(scene.tenant, &known.conversation, scene.now, what),
+            );
         }
         known.save(&mut batch);
         Ok(self.store.commit(batch).await?)
@@ -82,9 +107,10 @@ impl Core {
             return Ok(());
         };
         let client = known.user.client_at(&scene.integration.id, &from.address).cloned();
-        let what = What::Typing { user: known.user, client, source: scene.source(), started };
+        let (by, user) = (Role::User, Some(known.user));
+        let what = What::Typing { by, user, client, source: scene.source(), started };
         let mut batch = Batch::new(&scene.tenant.app.id);
-        self.announce(&mut batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
+        self.announce(&mut batch, scene.tenant, &event(scene.tenant, &known.conversation, scene.now, what));
         if !batch.is_empty() {
             self.store.commit(batch).await?;
         }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    App, Client, Conversation, DeliveryError, Id, Integration, Message, Notified, Source, Timestamp, User,
+    App, Client, ControlAction, ControlError, Controller, Conversation, CreationReason, DeliveryError,
+    DeliverySubject, Departed, EventDestination, Held, Id, LinkOutcome, Message, Notified, Referral, Role,
+    Source, Timestamp, Union, User,
 };
 
 /// Something that happened, with all that any version of the payload needs.
@@ -18,6 +20,9 @@ pub struct Event {
     pub app: Id<App>,
     /// When.
     pub at: Timestamp,
+    /// In which conversation, where it happened in one that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Held>,
     /// What.
     pub what: What,
 }
@@ -25,7 +30,17 @@ pub struct Event {
 impl Event {
     /// Something that happens now.
     pub fn new(app: &Id<App>, at: Timestamp, what: What) -> Event {
-        Event { id: Id::fresh_uuid(at), app: app.clone(), at, what }
+        Event { id: Id::fresh_uuid(at), app: app.clone(), at, conversation: None, what }
+    }
+
+    /// The same, in a conversation.
+    pub fn within(self, conversation: impl Into<Option<Held>>) -> Event {
+        Event { conversation: conversation.into(), ..self }
+    }
+
+    /// Whether v1.1 hears of it: not of conversations it does not show.
+    pub fn is_of_default(&self) -> bool {
+        self.conversation.as_ref().is_none_or(|held| held.is_default)
     }
 }
 
@@ -38,8 +53,8 @@ pub enum What {
     Message {
         /// What.
         message: Message,
-        /// Whose conversation.
-        user: User,
+        /// Whose conversation; of a group, who said it.
+        user: Option<User>,
         /// The identity it came from.
         client: Option<Client>,
         /// Notifications since the person's last message, oldest first.
@@ -70,6 +85,34 @@ pub enum What {
         channel: String,
         /// What the business sent to name the person.
         criteria: Map<String, Value>,
+        /// The identity that is linked, or was to be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Client>,
+    },
+    /// An identity is to be linked.
+    LinkStarted {
+        /// To whom.
+        user: User,
+        /// Which.
+        client: Client,
+    },
+    /// An identity is not what it was.
+    ClientChanged {
+        /// Whose.
+        user: User,
+        /// Which, as it is now.
+        client: Client,
+        /// `confirmed`, `blocked`, `unblocked`, `matched`
+        reason: String,
+    },
+    /// A person is not what they were.
+    UserUpdated {
+        /// Who, as they are now.
+        user: User,
+        /// `authentication`, …
+        reason: String,
+        /// Where it came from.
+        source: Source,
     },
     /// An identity was linked.
     ClientAdded {
@@ -109,10 +152,13 @@ pub enum What {
         #[serde(default)]
         action: Option<Action>,
     },
-    /// The first thing was said in a conversation.
+    /// A conversation began.
     ConversationStarted {
-        /// Whose.
-        user: User,
+        /// Whose; nobody's of a group that is empty.
+        user: Option<User>,
+        /// What began it.
+        #[serde(default)]
+        reason: CreationReason,
         /// The identity it came from.
         client: Option<Client>,
         /// Where it came from.
@@ -120,10 +166,50 @@ pub enum What {
         /// What led the person here, where the channel says.
         referral: Option<Referral>,
     },
-    /// A person read everything that was said to them.
-    Read {
+    /// A conversation is no more.
+    ConversationRemoved {
+        /// Whose; nobody's of a group.
+        user: Option<User>,
+        /// Where it came from.
+        source: Source,
+    },
+    /// Somebody takes part in a group from now on.
+    Joined {
         /// Who.
         user: User,
+        /// Where it came from.
+        source: Source,
+    },
+    /// Somebody takes no part in a group any more.
+    Left {
+        /// Who.
+        user: User,
+        /// Where it came from.
+        source: Source,
+    },
+    /// Who leads a conversation for the business changed, or was to.
+    Control {
+        /// What was done.
+        action: ControlAction,
+        /// Why it failed.
+        error: Option<ControlError>,
+        /// Whose conversation; nobody's of a group.
+        user: Option<User>,
+        /// What whoever did it says to whoever leads next.
+        metadata: Map<String, Value>,
+        /// Who leads next, or was to.
+        to: Option<Controller>,
+        /// The newest messages, for who leads next.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        history: Vec<Message>,
+    },
+    /// Somebody read everything that was said to them.
+    Read {
+        /// Whether the person read or the business.
+        #[serde(default = "user_role")]
+        by: Role,
+        /// Who; in whose conversation, where it was the business.
+        user: Option<User>,
         /// The identity it came from.
         client: Option<Client>,
         /// Where it came from.
@@ -140,10 +226,13 @@ pub enum What {
         /// What led them here.
         referral: Referral,
     },
-    /// A person started or stopped typing.
+    /// Somebody started or stopped typing.
     Typing {
-        /// Who.
-        user: User,
+        /// Whether the person types or the business.
+        #[serde(default = "user_role")]
+        by: Role,
+        /// Who; in whose conversation, where it is the business.
+        user: Option<User>,
         /// The identity it came from.
         client: Option<Client>,
         /// Where it came from.
@@ -157,6 +246,9 @@ pub enum What {
         surviving: User,
         /// Who is gone.
         discarded: Vec<Departed>,
+        /// More of it, as v2 tells it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        details: Option<Box<Union>>,
     },
     /// A person was erased.
     UserDeleted {
@@ -169,17 +261,24 @@ impl What {
     /// The person it is about, as far as known; nobody once they are erased.
     pub fn user(&self) -> Option<&User> {
         match self {
-            What::Message { user, .. }
-            | What::Link { user, .. }
+            What::Link { user, .. }
+            | What::LinkStarted { user, .. }
             | What::ClientAdded { user, .. }
+            | What::ClientChanged { user, .. }
             | What::ClientRemoved { user, .. }
+            | What::UserUpdated { user, .. }
             | What::Postback { user, .. }
-            | What::ConversationStarted { user, .. }
-            | What::Read { user, .. }
             | What::Referral { user, .. }
-            | What::Typing { user, .. }
+            | What::Joined { user, .. }
+            | What::Left { user, .. }
             | What::Merged { surviving: user, .. } => Some(user),
-            What::Delivery { user, .. } => user.as_ref(),
+            What::Message { user, .. }
+            | What::ConversationStarted { user, .. }
+            | What::ConversationRemoved { user, .. }
+            | What::Control { user, .. }
+            | What::Read { user, .. }
+            | What::Typing { user, .. }
+            | What::Delivery { user, .. } => user.as_ref(),
             What::UserDeleted { .. } => None,
         }
     }
@@ -188,16 +287,26 @@ impl What {
     pub fn forget_profile(&mut self) {
         let (user, client) = match self {
             What::Message { user, client, .. }
-            | What::Postback { user, client, .. }
             | What::ConversationStarted { user, client, .. }
             | What::Read { user, client, .. }
+            | What::Typing { user, client, .. } => (user.as_mut(), client.as_mut()),
+            What::Postback { user, client, .. }
             | What::Referral { user, client, .. }
-            | What::Typing { user, client, .. } => (Some(user), client.as_mut()),
-            What::ClientAdded { user, client, .. } | What::ClientRemoved { user, client, .. } => {
-                (Some(user), Some(client))
+            | What::Link { user, client, .. } => (Some(user), client.as_mut()),
+            What::LinkStarted { user, client }
+            | What::ClientAdded { user, client, .. }
+            | What::ClientChanged { user, client, .. }
+            | What::ClientRemoved { user, client, .. } => (Some(user), Some(client)),
+            What::UserUpdated { user, .. } | What::Joined { user, .. } | What::Left { user, .. } => {
+                (Some(user), None)
             }
-            What::Link { user, .. } | What::Merged { surviving: user, .. } => (Some(user), None),
-            What::Delivery { user, .. } => (user.as_mut(), None),
+            What::Merged { surviving, details, .. } => {
+                details.iter_mut().for_each(|details| details.forget_profile());
+                (Some(surviving), None)
+            }
+            What::Delivery { user, .. }
+            | What::ConversationRemoved { user, .. }
+            | What::Control { user, .. } => (user.as_mut(), None),
             What::UserDeleted { .. } => (None, None),
         };
         user.into_iter().for_each(User::forget_profile);
@@ -205,74 +314,7 @@ impl What {
     }
 }
 
-/// What led a person to a conversation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Referral {
-    /// The link's code.
-    pub code: String,
-    /// The provider's own words about it.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub details: Value,
-}
-
-/// A person who is no more. Only what names them: the event outlives everything else that was known of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Departed {
-    /// Our id of them.
-    pub id: Id<User>,
-    /// The business's own id of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
-    /// Their conversation.
-    pub conversation: Id<Conversation>,
-    /// Whether anything was ever said in it.
-    pub conversation_started: bool,
-}
-
-impl Departed {
-    /// What remains of a person.
-    pub fn of(user: &User) -> Departed {
-        Departed {
-            id: user.id.clone(),
-            external_id: user.external_id.clone(),
-            conversation: user.conversation.clone(),
-            conversation_started: user.conversation_started,
-        }
-    }
-}
-
-/// What a delivery event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum DeliverySubject {
-    /// A notification, by its id.
-    Notification(String),
-    /// A message of a conversation.
-    Message(Id<Message>),
-}
-
-/// Where a delivery went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EventDestination {
-    /// The channel's type.
-    pub kind: String,
-    /// Through which integration.
-    pub integration: Id<Integration>,
-    /// To which address.
-    pub address: String,
-}
-
-/// How a link moved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum LinkOutcome {
-    /// The person was found (the confirmation message, if any, was accepted).
-    Match,
-    /// The identity is linked.
-    Success,
-    /// It will not be.
-    Failure(DeliveryError),
+/// What people did in events written before it was told who did.
+fn user_role() -> Role {
+    Role::User
 }

@@ -30,6 +30,17 @@ impl<T> Id<T> {
         Id::new(format!("{seconds:08x}{millis:03x}{:013x}", rand::random::<u64>() >> 12))
     }
 
+    /// When it was given out, where it is one of [`Self::fresh`]: to the second for those that an earlier version made,
+    /// which held no milliseconds.
+    pub fn moment(&self) -> Option<Timestamp> {
+        let digits = Self::is_like_ours(&self.text)
+            .then(|| u32::from_str_radix(&self.text[..8], 16).ok())
+            .flatten()?;
+        let millis =
+            i64::from_str_radix(&self.text[8..11], 16).ok().filter(|millis| *millis < 1000).unwrap_or(0);
+        Some(Timestamp::from_millis(i64::from(digits) * 1000 + millis))
+    }
+
     /// A new UUID, as notifications and events have. Its version 7 begins with the time, so that what is stored
     /// together lies together: at random places every insert would touch a page of its own.
     pub fn fresh_uuid(now: Timestamp) -> Id<T> {

@@ -132,6 +132,9 @@ pub enum Work {
 pub struct Act {
     /// Whom.
     pub user: Id<User>,
+    /// In which conversation; the default one when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Id<Conversation>>,
     /// Through which integration.
     pub integration: Id<Integration>,
     /// At which address.

@@ -37,6 +37,72 @@ pub struct Message {
     /// What it answers, where the channel says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quoted: Option<Quoted>,
+    /// The text with its markup, where the business wrote HTML or Markdown. The content then is the plain text, which
+    /// is what channels send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub markup: Option<Markup>,
+    /// Whether the person is to answer by a button alone. Kept for v2's clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_chat_input: Option<bool>,
+    /// The approved template it was made of, as the business gave it; the content is what it reads like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Value>,
+    /// Where what it says comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+}
+
+impl Message {
+    /// Something said, and nothing beside it.
+    pub fn new(
+        conversation: &Id<Conversation>,
+        author: Author,
+        received: Timestamp,
+        content: Content,
+        source: Source,
+    ) -> Message {
+        Message {
+            id: Id::fresh(received),
+            conversation: conversation.clone(),
+            author,
+            received,
+            content,
+            source,
+            payload: None,
+            metadata: Map::new(),
+            delivery: None,
+            media_size: None,
+            quoted: None,
+            markup: None,
+            block_chat_input: None,
+            template: None,
+            references: Vec::new(),
+        }
+    }
+}
+
+/// A text with its markup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Markup {
+    /// HTML.
+    Html(String),
+    /// Markdown.
+    Markdown(String),
+}
+
+/// Where something that was said comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reference {
+    /// Where it is.
+    pub uri: String,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// A message that another one answers.
@@ -73,12 +139,20 @@ pub struct Author {
     /// Their picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
+    /// What kind of business author it is (`AI`), as the business says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subtypes: Vec<String>,
 }
 
 impl Author {
     /// The business, under no particular name.
     pub fn business() -> Author {
-        Author { role: Role::Business, user: None, name: None, email: None, avatar_url: None }
+        Author { role: Role::Business, ..Author::person(None, None) }
+    }
+
+    /// A person, under the name that is shown.
+    pub fn person(user: Option<Id<User>>, name: Option<String>) -> Author {
+        Author { role: Role::User, user, name, email: None, avatar_url: None, subtypes: Vec::new() }
     }
 }
 

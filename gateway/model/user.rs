@@ -33,6 +33,12 @@ pub struct User {
     /// Whether the business wants their data kept. Kept for v2's clients.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_be_retained: bool,
+    /// Whether somebody proved by a token to be them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authenticated: bool,
+    /// Whether their default conversation stands in the list of their conversations.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub listed: bool,
     /// When the business says they signed up; else when we first knew them.
     pub signed_up_at: Timestamp,
     /// The business's own facts (`properties` in v1.1, `metadata` in v2).
@@ -63,6 +69,8 @@ impl User {
             avatar_url: None,
             locale: None,
             to_be_retained: false,
+            authenticated: false,
+            listed: false,
             signed_up_at: now,
             properties: Map::new(),
             conversation: Id::fresh(now),
@@ -125,6 +133,12 @@ pub struct Client {
     /// When it was linked to a user known before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked_at: Option<Timestamp>,
+    /// The conversation that what comes from here is said in; the default one when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<Id<Conversation>>,
+    /// Whether the business linked it without making it the one that messages go to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secondary: bool,
     /// What the channel wants remembered of the person's last message, to answer it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
@@ -137,6 +151,27 @@ pub struct Client {
 }
 
 impl Client {
+    /// The identity at an address, of which nothing else is known.
+    pub fn new(id: Id<Client>, integration: Id<Integration>, kind: &str, address: &str) -> Client {
+        Client {
+            id,
+            kind: kind.to_owned(),
+            integration,
+            address: address.to_owned(),
+            aliases: Vec::new(),
+            status: ClientStatus::Active,
+            display_name: None,
+            raw: Value::Null,
+            last_seen: None,
+            linked_at: None,
+            seat: None,
+            secondary: false,
+            thread: None,
+            avatar_url: None,
+            info: Map::new(),
+        }
+    }
+
     /// Whether this is the identity at an address.
     pub fn is_at(&self, integration: &Id<Integration>, address: &str) -> bool {
         self.integration == *integration && self.addresses().any(|known| known == address)
@@ -160,6 +195,16 @@ impl Client {
         self.info.clear();
         // The provider's facts hold the same name and picture once more.
         self.raw = Value::Null;
+    }
+
+    /// Whether it speaks in a conversation, one of its user's.
+    pub fn is_seated(&self, user: &User, conversation: &Id<Conversation>) -> bool {
+        self.seat.as_ref().unwrap_or(&user.conversation) == conversation
+    }
+
+    /// What decides which of several is written to: when the person last did something there, or was linked there.
+    pub fn rank(&self) -> Option<Timestamp> {
+        self.last_seen.max(self.linked_at.filter(|_| !self.secondary))
     }
 
     /// The address and its aliases.

@@ -50,7 +50,10 @@ impl Outbox {
             return self.settle_alone(claim, Settlement::Done).await;
         };
         let receiver = self.receivers.of(webhook);
-        let payload = wire::payload(webhook, event);
+        let Some(payload) = wire::payload(webhook, event) else {
+            debug!(event = %event.id, webhook = %webhook.id, "the webhook's version has no word for it any more");
+            return self.settle_alone(claim, Settlement::Done).await;
+        };
         let told = Telling { webhook, event, trigger: payload.trigger };
         let Some(pass) = pass else {
             let attempt = Attempt::unasked(self.core.now(), HOST_DOWN);

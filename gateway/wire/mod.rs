@@ -12,7 +12,9 @@ pub use given::{Invalid, MISSING};
 /// Whether a webhook wants to hear of an event. A webhook made by v2 hears nothing yet.
 pub fn subscribes(webhook: &Webhook, event: &Event) -> bool {
     match webhook.version {
-        WebhookVersion::V1 => v1::subscribes(&webhook.triggers, v1::trigger(&event.what)),
+        WebhookVersion::V1 => {
+            v1::trigger(event).is_some_and(|trigger| v1::subscribes(&webhook.triggers, trigger))
+        }
         WebhookVersion::V2 => false,
     }
 }
@@ -34,7 +36,7 @@ pub struct Payload {
     pub body: serde_json::Value,
 }
 
-/// The payload that tells a webhook of an event it subscribes to.
-pub fn payload(webhook: &Webhook, event: &Event) -> Payload {
-    Payload { trigger: v1::trigger(&event.what), body: v1::payload(webhook, event) }
+/// The payload that tells a webhook of an event; none where its version has no word for it.
+pub fn payload(webhook: &Webhook, event: &Event) -> Option<Payload> {
+    Some(Payload { trigger: v1::trigger(event)?, body: v1::payload(webhook, event) })
 }

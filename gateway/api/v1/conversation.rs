@@ -12,7 +12,7 @@ use crate::api::gate::Caller;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
-use crate::core::Window;
+use crate::core::{Talk, Window};
 use crate::model::{Conversation, Id, Integration};
 use crate::wire::v1;
 
@@ -24,7 +24,7 @@ pub(super) async fn show(
     Caller(tenant): Caller,
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
-    let history = api.core.messages(&tenant, &user, Window::Newest).await?;
+    let history = api.core.messages(&tenant, Talk::DefaultOf(&user), Window::Newest).await?;
     let mut shown = v1::conversation(&history.conversation);
     shown["messages"] = history.messages.iter().map(v1::message).collect();
     Ok(Json(json!({ "conversation": shown })))
@@ -38,7 +38,7 @@ pub(super) async fn read(
     marked: Marked,
 ) -> Result<Json<Value>, Problem> {
     let once = marked.once(StatusCode::OK, |_| json!({}));
-    api.core.reset_unread(&tenant, &user, once).await?;
+    api.core.reset_unread(&tenant, Talk::DefaultOf(&user), once).await?;
     Ok(Json(json!({})))
 }
 
@@ -53,7 +53,8 @@ pub(super) async fn act(
     let asked = v1::ConversationActivity::parse(&body)?;
     let once = marked.once(StatusCode::OK, view);
     let channels = |id: &Id<Integration>| api.channels.get(id);
-    let conversation = api.core.show_activity(&tenant, &user, asked.activity, &channels, once).await?;
+    let conversation =
+        api.core.show_activity(&tenant, Talk::DefaultOf(&user), asked.activity, &channels, once).await?;
     Ok(Json(view(&conversation)))
 }
 

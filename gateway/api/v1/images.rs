@@ -15,6 +15,7 @@ use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::Named;
 use crate::api::upload::{self, Form, Wanted};
+use crate::core::Talk;
 use crate::wire::v1;
 
 use super::UserPath;
@@ -42,7 +43,9 @@ pub(super) async fn create(
         Ok(body) => {
             let asked = v1::PostMessage::parse(body.to_string().as_bytes(), api.core.now());
             match asked {
-                Ok(asked) => messages::say(&api, &tenant, &principal, &user, asked, marked).await,
+                Ok(asked) => {
+                    messages::say(&api, &tenant, &principal, Talk::DefaultOf(&user), asked, marked).await
+                }
                 Err(invalid) => Err(invalid.into()),
             }
         }

@@ -16,14 +16,14 @@ use crate::api::Api;
 use crate::api::auth::{Authority, Principal};
 use crate::api::gate::Caller;
 use crate::api::once::Marked;
+use crate::api::phrases::{self, Phrases};
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Asked, Named};
-use crate::core::{Instead, Post, Posted, Toward, Window};
+use crate::core::{Instead, Post, Posted, Talk, Toward, Window};
 use crate::model::{Id, Integration, Role, Tenant, Timestamp};
 use crate::wire::v1::{self, MessageDestination};
 
 use super::UserPath;
-use super::phrases::{self, Phrases};
 
 /// One message of a user's.
 #[derive(Debug, Deserialize)]
@@ -42,7 +42,7 @@ pub(super) async fn create(
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let asked = v1::PostMessage::parse(&body, api.core.now())?;
-    say(&api, &tenant, &principal, &user, asked, marked).await
+    say(&api, &tenant, &principal, Talk::DefaultOf(&user), asked, marked).await
 }
 
 /// Says what was asked for, and answers with it.
@@ -50,7 +50,7 @@ pub(super) async fn say(
     api: &Api,
     tenant: &Tenant,
     principal: &Principal,
-    user: &str,
+    talk: Talk<'_>,
     asked: v1::PostMessage,
     marked: Marked,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
@@ -70,10 +70,10 @@ pub(super) async fn say(
     let toward = destination.as_ref();
     let Phrases { content, extra, mut instead } = match asked.body {
         Body::Content(content) => {
-            phrases::read(api, tenant, user, toward, (asked.author.role, content)).await?
+            phrases::read(api, tenant, talk, toward, (asked.author.role, content)).await?
         }
         Body::Native { schema, message } => {
-            phrases::native(api, tenant, user, toward, (schema, message)).await?
+            phrases::native(api, tenant, talk, toward, (schema, message)).await?
         }
     };
     // A payload stands for the first of what is said; the others have none of their own.
@@ -88,7 +88,7 @@ pub(super) async fn say(
     let post = Post { author: asked.author, content, extra, instead, payload, metadata, destination };
     let once = marked.once(StatusCode::CREATED, shown);
     let channels = |id: &Id<Integration>| api.channels.get(id);
-    let posted = api.core.post(tenant, user, post, &channels, once).await?;
+    let posted = api.core.post(tenant, talk, post, &channels, once).await?;
     Ok((StatusCode::CREATED, Json(shown(&posted))))
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn list(
     Named(UserPath { user }): Named<UserPath>,
     Asked(query): Asked<PageQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    let history = api.core.messages(&tenant, &user, window(&query)?).await?;
+    let history = api.core.messages(&tenant, Talk::DefaultOf(&user), window(&query)?).await?;
     let mut page = v1::Page::of(v1::conversation(&history.conversation), &history.messages);
     let link = |bound, at| Some(page_url(api.channels.public_base(), &tenant, &user, bound, at));
     if let Some(last) = history.messages.last().filter(|_| history.has_next) {
@@ -135,7 +135,7 @@ pub(super) async fn delete_all(
     Caller(tenant): Caller,
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
-    api.core.delete_messages(&tenant, &user).await?;
+    api.core.delete_messages(&tenant, Talk::DefaultOf(&user)).await?;
     Ok(Json(json!({})))
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn delete(
     Caller(tenant): Caller,
     Named(MessagePath { user, message }): Named<MessagePath>,
 ) -> Result<Json<Value>, Problem> {
-    api.core.delete_message(&tenant, &user, &message).await?;
+    api.core.delete_message(&tenant, Talk::DefaultOf(&user), &message).await?;
     Ok(Json(json!({})))
 }
 

@@ -16,7 +16,6 @@ mod merge;
 mod message_templates;
 mod messages;
 mod notifications;
-mod phrases;
 mod ping;
 mod service_accounts;
 mod templates;

@@ -6,8 +6,8 @@ use heliograph_connectors::channel::Action;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Client, Conversation, DeliveryError, DeliverySubject, Departed, Event, EventDestination, Id, LinkOutcome,
-    Message, Notified, Referral, Role, Source, User, Webhook, What,
+    Client, Conversation, CreationReason, DeliveryError, DeliverySubject, Departed, Event, EventDestination,
+    Id, LinkOutcome, Message, Notified, Referral, Role, Source, User, Webhook, What,
 };
 use crate::wire::written::Written;
 
@@ -44,9 +44,12 @@ pub const TRIGGERS: &[&str] = &[
     "typing:appUser",
 ];
 
-/// The name of an event.
-pub(in crate::wire) fn trigger(what: &What) -> &'static str {
-    match what {
+/// The name of an event; none for what v1.1 does not tell, and for what happens in conversations it does not show.
+pub(in crate::wire) fn trigger(event: &Event) -> Option<&'static str> {
+    if !event.is_of_default() {
+        return None;
+    }
+    Some(match &event.what {
         What::Message { message, .. } => match message.author.role {
             Role::User => "message:appUser",
             Role::Business => "message:appMaker",
@@ -69,13 +72,25 @@ pub(in crate::wire) fn trigger(what: &What) -> &'static str {
         What::ClientAdded { .. } => "client:add",
         What::ClientRemoved { .. } => "client:remove",
         What::Postback { .. } => "postback",
+        What::ConversationStarted { reason: CreationReason::Notification | CreationReason::None, .. } => {
+            return None;
+        }
         What::ConversationStarted { .. } => "conversation:start",
-        What::Read { .. } => "conversation:read",
+        What::Read { by: Role::User, .. } => "conversation:read",
         What::Referral { .. } => "conversation:referral",
-        What::Typing { .. } => "typing:appUser",
+        What::Typing { by: Role::User, .. } => "typing:appUser",
         What::Merged { .. } => "merge:appUser",
         What::UserDeleted { .. } => "appUser:delete",
-    }
+        What::Read { by: Role::Business, .. }
+        | What::Typing { by: Role::Business, .. }
+        | What::LinkStarted { .. }
+        | What::ClientChanged { .. }
+        | What::UserUpdated { .. }
+        | What::ConversationRemoved { .. }
+        | What::Joined { .. }
+        | What::Left { .. }
+        | What::Control { .. } => return None,
+    })
 }
 
 /// Whether a set of subscribed names covers an event's.
@@ -88,7 +103,7 @@ pub(in crate::wire) fn subscribes(subscribed: &BTreeSet<String>, trigger: &str) 
 pub(in crate::wire) fn payload(webhook: &Webhook, event: &Event) -> Value {
     let teller = Teller { webhook, event };
     let head = Written::new()
-        .with("trigger", trigger(&event.what))
+        .maybe("trigger", trigger(event))
         .with("app", reference(&event.app))
         .with("version", "v1.1");
     head.and(teller.facts()).into()
@@ -105,49 +120,59 @@ impl Teller<'_> {
     fn facts(self) -> Written {
         match &self.event.what {
             What::Message { message, user, client, recent_notifications } => {
-                self.said(message, user, client.as_ref(), recent_notifications)
+                self.said(message, user.as_ref(), client.as_ref(), recent_notifications)
             }
             What::Delivery { told, subject, destination, external_ids, user, conversation } => {
                 let person = Person { user: user.as_ref(), conversation: conversation.as_ref() };
                 self.delivery(told, external_ids).and(self.subject(subject, destination, person))
             }
-            What::Link { outcome, user, channel, criteria } => self.link(outcome, user, channel, criteria),
+            What::Link { outcome, user, channel, criteria, .. } => {
+                self.link(outcome, user, channel, criteria)
+            }
             What::ClientAdded { user, client, reason } => self.client_moved(user, client, reason),
             What::ClientRemoved { user, client, reason, error } => {
                 self.client_moved(user, client, reason).maybe("error", error.as_ref().map(failure))
             }
             What::Postback { user, client, payload, message, action, .. } => self
                 .postback(payload, message.as_ref(), action.as_ref())
-                .and(self.here(user, client.as_ref())),
-            What::ConversationStarted { user, client, source, referral } => {
-                self.came(source, referral.as_ref()).and(self.here(user, client.as_ref()))
+                .and(self.here(Some(user), client.as_ref())),
+            What::ConversationStarted { user, client, source, referral, .. } => {
+                self.came(source, referral.as_ref()).and(self.here(user.as_ref(), client.as_ref()))
             }
-            What::Read { user, client, source } => {
-                self.came(source, None).and(self.here(user, client.as_ref()))
+            What::Read { user, client, source, .. } => {
+                self.came(source, None).and(self.here(user.as_ref(), client.as_ref()))
             }
             What::Referral { user, client, source, referral } => {
-                self.came(source, Some(referral)).and(self.here(user, client.as_ref()))
+                self.came(source, Some(referral)).and(self.here(Some(user), client.as_ref()))
             }
-            What::Typing { user, client, source, started } => {
+            What::Typing { user, client, source, started, .. } => {
                 let activity = if *started { "typing:start" } else { "typing:stop" };
                 self.came(source, None)
                     .with("activity", Written::new().with("type", activity))
-                    .and(self.here(user, client.as_ref()))
+                    .and(self.here(user.as_ref(), client.as_ref()))
             }
-            What::Merged { surviving, discarded } => self.merged(surviving, discarded),
+            What::Merged { surviving, discarded, .. } => self.merged(surviving, discarded),
             What::UserDeleted { user } => {
                 Written::new().with("appUser", departed(user)).with("timestamp", self.event.at.seconds())
             }
+            // None of these has a name in v1.1, so that no webhook of it is told of them.
+            What::LinkStarted { .. }
+            | What::ClientChanged { .. }
+            | What::UserUpdated { .. }
+            | What::ConversationRemoved { .. }
+            | What::Joined { .. }
+            | What::Left { .. }
+            | What::Control { .. } => Written::new(),
         }
     }
 
-    fn said(self, said: &Message, user: &User, from: Option<&Client>, recent: &[Message]) -> Written {
+    fn said(self, said: &Message, user: Option<&User>, from: Option<&Client>, recent: &[Message]) -> Written {
         let recent: Vec<Value> = recent.iter().map(message).collect();
         Written::new()
             .with("messages", [message(said)])
-            .with("appUser", self.user(user))
+            .maybe("appUser", user.map(|user| self.user(user)))
             .with("conversation", reference(&said.conversation))
-            .maybe("client", self.client(user, from))
+            .maybe("client", user.and_then(|user| self.client(user, from)))
             .maybe("recentNotifications", (!recent.is_empty()).then_some(recent))
     }
 
@@ -224,11 +249,11 @@ impl Teller<'_> {
     }
 
     /// Who did something, in which conversation and when.
-    fn here(self, user: &User, from: Option<&Client>) -> Written {
+    fn here(self, user: Option<&User>, from: Option<&Client>) -> Written {
         Written::new()
-            .with("appUser", self.user(user))
-            .with("conversation", reference(&user.conversation))
-            .maybe("client", self.client(user, from))
+            .maybe("appUser", user.map(|user| self.user(user)))
+            .maybe("conversation", user.map(|user| reference(&user.conversation)))
+            .maybe("client", user.and_then(|user| self.client(user, from)))
             .with("timestamp", self.event.at.seconds())
     }
 

@@ -231,7 +231,10 @@ mod tests {
                 ..sample::notified()
             },
         ];
-        let held = conversation(&crate::model::Conversation::default_of(&sample::user()));
+        let held = conversation(&crate::model::Conversation::default_of(
+            &sample::user(),
+            sample::user().signed_up_at,
+        ));
         let mut page = Page::of(held.clone(), &messages);
         let written = |page: &Page<'_>| serde_json::from_slice::<Value>(&page.written()).expect("JSON");
         let mut expected = json!({"conversation": held, "messages": messages.each_ref().map(message)});

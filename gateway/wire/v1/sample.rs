@@ -3,9 +3,7 @@
 use heliograph_connectors::channel::Content;
 use serde_json::{Map, json};
 
-use crate::model::{
-    Author, Client, ClientStatus, Id, Message, Role, Source, Timestamp, User, Webhook, WebhookVersion,
-};
+use crate::model::{Author, Client, Id, Message, Source, Timestamp, User, Webhook, WebhookVersion};
 
 pub(super) fn webhook() -> Webhook {
     Webhook {
@@ -33,6 +31,8 @@ pub(super) fn user() -> User {
         avatar_url: None,
         locale: None,
         to_be_retained: false,
+        authenticated: false,
+        listed: true,
         signed_up_at: Timestamp::from_millis(1_552_571_280_984),
         properties: Map::from_iter([("favoriteFood".to_owned(), json!("prizza"))]),
         conversation: Id::new("0a01d368966f45bb6bd7d41c"),
@@ -43,43 +43,22 @@ pub(super) fn user() -> User {
 }
 
 pub(super) fn client() -> Client {
+    let id = Id::new("5c8a5b90fa8624128cc5ba33");
     Client {
-        aliases: Vec::new(),
-        thread: None,
-        id: Id::new("5c8a5b90fa8624128cc5ba33"),
-        kind: "whatsapp".into(),
-        integration: Id::new("5b354bdab42a1d61143ccc26"),
-        address: "+15145550155".into(),
-        status: ClientStatus::Active,
         display_name: Some("+1 514-555-0155".into()),
         raw: json!({"profile": {"name": "Alice"}}),
         last_seen: Some(Timestamp::from_millis(1_552_571_286_396)),
-        linked_at: None,
-        avatar_url: None,
-        info: Map::new(),
+        ..Client::new(id, Id::new("5b354bdab42a1d61143ccc26"), "whatsapp", "+15145550155")
     }
 }
 
 pub(super) fn reply() -> Message {
-    Message {
-        id: Id::new("5c8a5b96bac2a4128e5225ec"),
-        conversation: user().conversation,
-        author: Author {
-            role: Role::User,
-            user: Some(user().id),
-            name: Some("Alice".into()),
-            email: None,
-            avatar_url: None,
-        },
-        received: Timestamp::from_millis(1_552_571_286_396),
-        content: Content::text("This is a user reply to a notification"),
-        source: Source { integration: Some(client().integration), ..Source::of("whatsapp") },
-        payload: None,
-        metadata: Map::new(),
-        delivery: None,
-        media_size: None,
-        quoted: None,
-    }
+    let received = Timestamp::from_millis(1_552_571_286_396);
+    let author = Author::person(Some(user().id), Some("Alice".into()));
+    let content = Content::text("This is a user reply to a notification");
+    let source = Source { integration: Some(client().integration), ..Source::of("whatsapp") };
+    let id = Id::new("5c8a5b96bac2a4128e5225ec");
+    Message { id, ..Message::new(&user().conversation, author, received, content, source) }
 }
 
 pub(super) fn notified() -> Message {

@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_conversation_tells_who_read_how_far() {
-        let mut conversation = Conversation::default_of(&sample::user());
+        let mut conversation = Conversation::default_of(&sample::user(), sample::user().signed_up_at);
         assert_eq!(
             super::conversation(&conversation),
             json!({"_id": "0a01d368966f45bb6bd7d41c", "unreadCount": 0})
@@ -279,8 +279,12 @@ mod tests {
         assert_eq!(conversation.kind, ConversationKind::Personal);
         let at = |millis| Some(Timestamp::from_millis(millis));
         conversation.business_last_read = at(1_529_675_979_541);
-        conversation.participants =
-            vec![Participant { user: sample::user().id, unread: 3, last_read: at(1_529_675_980_000) }];
+        conversation.participants = vec![Participant {
+            id: None,
+            user: sample::user().id,
+            unread: 3,
+            last_read: at(1_529_675_980_000),
+        }];
         assert_eq!(
             super::conversation(&conversation),
             json!({"_id": "0a01d368966f45bb6bd7d41c", "unreadCount": 3,

@@ -19,13 +19,14 @@ fn check_for(webhook: &Webhook, what: What, expected: Value) {
         id: Id::fresh_uuid(Timestamp::from_millis(0)),
         app: Id::new("5babc57a79ace012bba4781a"),
         at: Timestamp::from_millis(1_480_001_440_731),
+        conversation: None,
         what,
     };
     assert_eq!(payload(webhook, &event), expected);
 }
 
 fn said(client: Option<Client>, recent_notifications: Vec<Message>) -> What {
-    What::Message { message: sample::reply(), user: sample::user(), client, recent_notifications }
+    What::Message { message: sample::reply(), user: Some(sample::user()), client, recent_notifications }
 }
 
 fn delivery(told: Notified, subject: DeliverySubject, user: Option<User>) -> What {
@@ -268,7 +269,10 @@ fn a_link_moves() {
             expected["error"] = error;
         }
         let criteria = Map::from_iter([("phoneNumber".to_owned(), json!("+15145550155"))]);
-        check(What::Link { outcome, user: sample::user(), channel: "twilio".into(), criteria }, expected);
+        check(
+            What::Link { outcome, user: sample::user(), channel: "twilio".into(), criteria, client: None },
+            expected,
+        );
     }
 }
 

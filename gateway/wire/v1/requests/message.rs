@@ -149,6 +149,7 @@ pub(super) fn author(given: &Given<'_>, role: Role) -> Result<Author, Invalid> {
             .optional("email", |email| email.text_within(LABEL_MAX))?
             .filter(|email| !email.is_empty()),
         avatar_url: given.optional("avatarUrl", Given::web_url)?,
+        subtypes: Vec::new(),
     })
 }
 

@@ -96,13 +96,20 @@ fn a_conversation_starts() {
         ),
     ] {
         check(
-            What::ConversationStarted { user: sample::user(), client: None, source: source(), referral },
+            What::ConversationStarted {
+                user: Some(sample::user()),
+                reason: CreationReason::Message,
+                client: None,
+                source: source(),
+                referral,
+            },
             told("conversation:start", facts),
         );
     }
     check(
         What::ConversationStarted {
-            user: sample::user(),
+            user: Some(sample::user()),
+            reason: CreationReason::LinkRequest,
             client: None,
             source: Source::of("api"),
             referral: None,
@@ -113,7 +120,12 @@ fn a_conversation_starts() {
 
 #[test]
 fn a_person_has_read() {
-    let read = || What::Read { user: sample::user(), client: Some(sample::client()), source: source() };
+    let read = || What::Read {
+        by: Role::User,
+        user: Some(sample::user()),
+        client: Some(sample::client()),
+        source: source(),
+    };
     check(read(), told("conversation:read", json!({"source": from_whatsapp()})));
     let webhook = Webhook { include_client: true, ..sample::webhook() };
     let facts =
@@ -142,7 +154,13 @@ fn a_person_comes_back_through_a_link() {
 fn a_person_types_and_pauses() {
     for (started, activity) in [(true, "typing:start"), (false, "typing:stop")] {
         check(
-            What::Typing { user: sample::user(), client: None, source: source(), started },
+            What::Typing {
+                by: Role::User,
+                user: Some(sample::user()),
+                client: None,
+                source: source(),
+                started,
+            },
             told("typing:appUser", json!({"source": from_whatsapp(), "activity": {"type": activity}})),
         );
     }
@@ -159,7 +177,7 @@ fn two_people_are_one() {
     let webhook = Webhook { include_full_user: true, ..sample::webhook() };
     check_for(
         &webhook,
-        What::Merged { surviving: sample::user(), discarded: vec![Departed::of(&alias)] },
+        What::Merged { surviving: sample::user(), discarded: vec![Departed::of(&alias)], details: None },
         json!({
             "trigger": "merge:appUser",
             "app": {"_id": "5babc57a79ace012bba4781a"},

@@ -3,11 +3,12 @@
 use heliograph_connectors::channel::{Body, Content};
 use serde_json::Value;
 
-use crate::api::problem::Problem;
-use crate::api::{Api, approved, route};
-use crate::core::{Instead, Toward, bare};
+use crate::core::{Instead, Talk, Toward, bare};
 use crate::model::{Role, Tenant};
 use crate::wire::v1::{Shorthand, Spoken};
+
+use super::problem::Problem;
+use super::{Api, approved, route};
 
 /// The schema of payloads that shorthand knows.
 const WHATSAPP: &str = "whatsapp";
@@ -25,7 +26,7 @@ pub(super) struct Phrases {
 pub(super) async fn read(
     api: &Api,
     tenant: &Tenant,
-    user: &str,
+    talk: Talk<'_>,
     toward: Option<&Toward>,
     (role, content): (Role, Content),
 ) -> Result<Phrases, Problem> {
@@ -40,7 +41,7 @@ pub(super) async fn read(
     let mut instead = Vec::new();
     for (place, Spoken { content, whatsapp }) in spoken.iter().enumerate() {
         if let Some(message) = whatsapp {
-            instead.extend(templated(api, tenant, user, toward, (place, content, message)).await?);
+            instead.extend(templated(api, tenant, talk, toward, (place, content, message)).await?);
         }
     }
     let mut contents = spoken.into_iter().map(|spoken| spoken.content);
@@ -52,12 +53,12 @@ pub(super) async fn read(
 pub(super) async fn native(
     api: &Api,
     tenant: &Tenant,
-    user: &str,
+    talk: Talk<'_>,
     toward: Option<&Toward>,
     (schema, message): (String, Value),
 ) -> Result<Phrases, Problem> {
     let content = bare(&Body::Native { schema, message: message.clone() });
-    let instead = templated(api, tenant, user, toward, (0, &content, &message)).await?;
+    let instead = templated(api, tenant, talk, toward, (0, &content, &message)).await?;
     Ok(Phrases { content, extra: Vec::new(), instead: instead.into_iter().collect() })
 }
 
@@ -65,11 +66,11 @@ pub(super) async fn native(
 async fn templated(
     api: &Api,
     tenant: &Tenant,
-    user: &str,
+    talk: Talk<'_>,
     toward: Option<&Toward>,
     (place, fallback, message): (usize, &Content, &Value),
 ) -> Result<Option<Instead>, Problem> {
-    let client = api.core.addressed(tenant, user, toward).await?;
+    let client = api.core.addressed(tenant, talk, toward).await?;
     let client = client.filter(|client| client.kind == WHATSAPP);
     let Some(client) = client else { return Ok(None) };
     let body = Body::Native { schema: WHATSAPP.into(), message: message.clone() };
