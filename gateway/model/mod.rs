@@ -13,8 +13,10 @@ mod media;
 mod message;
 mod particulars;
 mod seal;
+mod switchboard;
 mod template;
 mod user;
+mod whom;
 
 pub use app::{
     App, AppSettings, Integration, IntegrationStatus, Key, KeyScope, Limits, OnUnknown, ServiceAccount,
@@ -38,5 +40,7 @@ pub use particulars::{
     Referral, Union,
 };
 pub use seal::{Seal, SealBroken};
+pub use switchboard::{Control, Switchboard, SwitchboardIntegration};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};
+pub use whom::Whom;

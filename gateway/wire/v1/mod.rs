@@ -20,16 +20,21 @@ pub(super) use events::{payload, subscribes, trigger};
 pub use integration::integration;
 pub(super) use integration::shown_settings;
 pub use menu::menu;
+pub(super) use requests::{
+    Address, SettingsFields, address, app_metadata, are_mixable, aspect, cents, confirmation, currency,
+    extra_options, first_message, fresh, location, overrides,
+};
 pub use requests::{
     AppFields, AttachmentAddress, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers,
     MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
-    PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
+    PreCreate, ProfileFields, TemplateFields, WebhookFields, When, message_template, parse_business,
+    parse_menu,
 };
-pub(super) use requests::{SettingsFields, app_metadata};
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
+pub(in crate::wire) use views::identities;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]
-mod sample;
+pub(in crate::wire) mod sample;
