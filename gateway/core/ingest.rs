@@ -10,6 +10,7 @@ use crate::model::{
 use crate::store::{Batch, Cut, Expect};
 
 use super::approved::forget_refused;
+use super::control::on_activity;
 use super::identify::name_of;
 use super::known::Known;
 use super::link::{Answer, answer};
@@ -117,6 +118,7 @@ impl Core {
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
         let (tenant, source) = (scene.tenant, scene.source());
         self.starts(tenant, &mut known, Start::by_message(client.as_ref(), source), scene.now, &mut batch);
+        on_activity(tenant, &mut known.conversation);
         append_message(&mut batch, tenant, &message);
         known.save(&mut batch);
         let what = What::Message { message, user: Some(known.user), client, recent_notifications };
@@ -148,7 +150,7 @@ impl Core {
         match answer(&link, &said.content, scene.now) {
             Answer::SaysNothing => return Ok(false),
             Answer::Confirms => self.complete(scene, &mut read.value, &link, &mut batch).await?,
-            Answer::Declines => self.declined(scene, &mut read.value, &link, &mut batch),
+            Answer::Declines => self.declined(scene, &mut read.value, &link, &mut batch).await?,
         }
         save(&mut batch, Some(read.version), &read.value);
         let only_an_answer = matches!(link.confirmation, Confirmation::Prompt);

@@ -3,10 +3,16 @@
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
 mod activity;
+mod adopt;
 mod announce;
 mod approved;
+mod attach;
+mod belongings;
 mod blanking;
 mod blobs;
+mod blocked;
+mod control;
+mod conversations;
 mod converse;
 mod dead_letters;
 mod early;
@@ -18,18 +24,21 @@ mod hidden;
 mod history;
 mod history_moves;
 mod identify;
+mod identities;
 mod ingest;
 mod known;
 mod ledger;
 mod limited;
 mod link;
 mod linkrequest;
+mod listing;
 mod mask;
 mod media;
 mod menu;
 mod merge;
 mod notify;
 mod once;
+mod participants;
 mod ping;
 mod postback;
 mod profile;
@@ -38,9 +47,11 @@ mod records;
 mod send;
 mod settle;
 mod start;
+mod take_over;
 mod talk;
 mod templates;
 mod unknown;
+mod unlink;
 mod watch;
 mod watermark;
 
@@ -53,21 +64,26 @@ pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
 pub use blanking::Blanking;
 pub use blobs::Placed;
-pub use converse::{Post, Posted};
+pub use control::{Move, Mover, Turn};
+pub use conversations::{NewTalk, TalkChange};
+pub use converse::{Beside, Post, Posted};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use erasing::{Bite, Erasure};
 pub use history::{History, Window};
 pub use identify::NewUser;
 pub use ledger::{Account, Pending};
 pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
-pub use link::Link;
+pub use link::{Link, Linking};
+pub use listing::{Listed, Slice};
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
+pub use participants::{Leaver, Member};
 pub use profile::{Change, ProfileChange};
 pub use send::{Begin, Conclusion};
 pub use talk::{Talk, Toward};
 pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
+pub use unlink::Which;
 pub use watch::{DueLooks, Overdue};
 
 use heliograph_connectors::channel::Channel;
@@ -172,9 +188,15 @@ pub enum CoreError {
     /// It would clash with what is there.
     #[error("{0}")]
     Conflict(String),
+    /// Whoever was named does not take part.
+    #[error("User is not a member of the conversation")]
+    NotAMember,
     /// It makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It is not the caller's to do.
+    #[error("Forbidden")]
+    Forbidden,
     /// The conversation is full.
     #[error("Message limit of 30000 per conversation reached.")]
     ConversationFull,

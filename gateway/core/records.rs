@@ -141,6 +141,11 @@ pub(super) fn messages_of(conversation: &Id<Conversation>) -> String {
     format!("messages:{conversation}")
 }
 
+/// The list of a person's conversations, ordered by when they began.
+pub(super) fn conversations_of(user: &Id<User>) -> String {
+    format!("conversations:{user}")
+}
+
 /// Adds a message to its conversation, for as long as its app keeps messages.
 pub(super) fn append_message(batch: &mut Batch, tenant: &Tenant, message: &Message) {
     let expires = tenant.app.retention().map(|kept| message.received + kept);

@@ -171,12 +171,10 @@ impl Core {
         delivery.user = Some(known.user.id.clone());
         delivery.conversation = Some(known.conversation.id.clone());
         let content = self.shown(scene.route(), &delivery.body).await?;
-        let start = Start {
-            reason: CreationReason::Notification,
-            client: None,
-            source: Source::of("notification"),
-            referral: None,
-        };
+        let client = known.user.client_at(&scene.integration.id, &delivery.destination).cloned();
+        let source = Source::of("notification");
+        let start =
+            Start { reason: CreationReason::Notification, client: client.as_ref(), source, referral: None };
         self.starts(scene.tenant, &mut known, start, scene.now, batch);
         enter_history(scene, &mut known, delivery, (author, content), batch);
         let held = held(scene.tenant, &known.conversation);
@@ -187,7 +185,7 @@ impl Core {
     /// than its id, since a delivery moves twice and more.
     async fn whose(&self, tenant: &Tenant, delivery: &Delivery, user: User) -> Result<Whose, CoreError> {
         let Some(id) = &delivery.conversation else { return Ok(Whose::matched(user)) };
-        if *id == user.conversation && !tenant.speaks_v2() {
+        if *id == user.conversation && !tenant.speaks_v2() && tenant.switchboard.is_none() {
             return Ok(Whose::matched(user));
         }
         let read = self.store.load::<Conversation>(&tenant.app.id, id.as_str()).await?;

@@ -4,8 +4,9 @@ use crate::model::{
     Client, ClientStatus, Conversation, ConversationKind, Event, Held, Id, Integration, Tenant, Timestamp,
     User, What, Whole,
 };
-use crate::store::Versioned;
+use crate::store::{Batch, Versioned};
 
+use super::control::controllers;
 use super::known::Known;
 use super::{Core, CoreError, Thing};
 
@@ -25,6 +26,8 @@ pub enum Toward {
     Integration(Id<Integration>),
     /// Through whichever integration of a type the person has.
     Kind(String),
+    /// Nowhere: it is kept and told.
+    Nobody,
 }
 
 /// A conversation, read for change, with whoever has it alone.
@@ -37,6 +40,38 @@ pub(super) enum Room {
 }
 
 impl Room {
+    /// The conversation.
+    pub(super) fn conversation(&self) -> &Conversation {
+        match self {
+            Room::Personal(known) => &known.conversation,
+            Room::Group(read) => &read.value,
+        }
+    }
+
+    /// The same, to be moved along.
+    pub(super) fn conversation_mut(&mut self) -> &mut Conversation {
+        match self {
+            Room::Personal(known) => &mut known.conversation,
+            Room::Group(read) => &mut read.value,
+        }
+    }
+
+    /// Whoever has it alone.
+    pub(super) fn person(&self) -> Option<&User> {
+        match self {
+            Room::Personal(known) => Some(&known.user),
+            Room::Group(_) => None,
+        }
+    }
+
+    /// Writes the conversation, and its person when they changed.
+    pub(super) fn save_changed(&self, batch: &mut Batch) {
+        match self {
+            Room::Personal(known) => known.save_changed(batch),
+            Room::Group(read) => batch.update(read),
+        }
+    }
+
     /// The conversation and its version.
     pub(super) fn into_conversation(self) -> (Conversation, Option<u64>) {
         match self {
@@ -85,14 +120,15 @@ impl Core {
 }
 
 /// What events carry of a conversation.
-pub(super) fn held(_tenant: &Tenant, conversation: &Conversation) -> Held {
+pub(super) fn held(tenant: &Tenant, conversation: &Conversation) -> Held {
+    let (active, pending) = controllers(tenant, conversation);
     Held {
         id: conversation.id.clone(),
         kind: conversation.kind,
         is_default: conversation.is_default,
         metadata: conversation.metadata.clone(),
-        active: None,
-        pending: None,
+        active,
+        pending,
     }
 }
 
@@ -118,9 +154,14 @@ pub(super) fn choose<'a>(
         None => true,
         Some(Toward::Integration(id)) => client.integration == *id,
         Some(Toward::Kind(kind)) => client.kind == *kind,
+        Some(Toward::Nobody) => false,
     };
+    if toward == Some(&Toward::Nobody) {
+        return Ok(None);
+    }
+    // That somebody wants no messages is told of the message that is not sent.
     let is_live = |client: &&Client| {
-        client.status == ClientStatus::Active
+        matches!(client.status, ClientStatus::Active | ClientStatus::Blocked)
             && client.is_seated(user, conversation)
             && tenant.integration(&client.integration).is_some()
     };

@@ -30,7 +30,8 @@ pub(super) fn content(content: &Content) -> Written {
             written.and(items(all)).with("displaySettings", shape(*aspect))
         }
         Content::List { items: all, actions } => written.and(items(all)).and(subset(actions, None)),
-        Content::Form { fields, block_chat_input } => written
+        Content::Form { fields, block_chat_input, text } => written
+            .maybe("text", filled(text))
             .with("fields", fields.iter().map(field).collect::<Vec<_>>())
             .with("submitted", false)
             .maybe("blockChatInput", block_chat_input.then_some(true)),
@@ -69,6 +70,7 @@ fn item(item: &Item) -> Written {
         .maybe("mediaType", filled(&item.media_type))
         .maybe("altText", filled(&item.alt_text))
         .maybe("size", item.size.as_ref())
+        .maybe("metadata", (!item.metadata.is_empty()).then_some(&item.metadata))
         .and(subset(&item.actions, item.media_url.as_deref()))
 }
 
@@ -114,6 +116,7 @@ fn field(field: &Field) -> Written {
         .maybe("minSize", size(field.min_size))
         .maybe("maxSize", size(field.max_size))
         .maybe("options", (!options.is_empty()).then_some(options))
+        .maybe("format", field.format.as_ref())
 }
 
 fn option(option: &SelectOption) -> Written {

@@ -27,7 +27,12 @@ const CLIENT_TYPES: [&str; 17] = [
     "whatsapp",
 ];
 
+/// Whether v2 shows clients of a channel at all.
+pub fn is_client_type(kind: &str) -> bool {
+    CLIENT_TYPES.contains(&kind)
+}
+
 /// An identity, where its channel is one that clients of v2 know.
 pub(super) fn client(client: &Client) -> Option<Value> {
-    CLIENT_TYPES.contains(&&*client.kind).then(|| views::client(client))
+    is_client_type(&client.kind).then(|| views::client(client))
 }

@@ -84,6 +84,9 @@ fn action(given: &Given<'_>, kinds: &[&'static str], now: Timestamp) -> Result<A
             uri: given.required("uri", Given::web_url)?,
             fallback: given.required("fallback", Given::web_url)?,
             size: given.optional("size", |size| size.word(&["compact", "tall", "full"]))?.map(str::to_owned),
+            default: false,
+            open_on_receive: false,
+            extra_channel_options: None,
             metadata,
         },
         "buy" => Action::Buy {

@@ -194,6 +194,7 @@ pub(super) fn content(given: &Given<'_>, now: Timestamp) -> Result<Content, Inva
         "form" => Ok(Content::Form {
             fields: given.required("fields", |fields| self::fields(fields, now))?,
             block_chat_input: given.optional("blockChatInput", Given::flag)?.unwrap_or(false),
+            text: None,
         }),
         _ => text(given, message_actions()?),
     }
@@ -248,6 +249,7 @@ fn item(given: &Given<'_>, now: Timestamp) -> Result<Item, Invalid> {
         alt_text: label(given, "altText")?,
         size: given.optional("size", |size| size.word(&["compact", "large"]))?.map(str::to_owned),
         actions: given.required("actions", |each| actions::of_item(each, now))?,
+        metadata: Map::new(),
     })
 }
 
@@ -281,7 +283,7 @@ fn field(given: &Given<'_>, now: Timestamp) -> Result<Field, Invalid> {
         FieldKind::Select => given.required("options", |options| self::options(options, now))?,
         FieldKind::Text | FieldKind::Email => Vec::new(),
     };
-    Ok(Field { id: fresh(now), kind, name, label, placeholder, min_size, max_size, options })
+    Ok(Field { id: fresh(now), kind, name, label, placeholder, min_size, max_size, options, format: None })
 }
 
 /// The least and most characters of an answer.

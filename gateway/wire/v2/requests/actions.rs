@@ -30,6 +30,11 @@ pub(super) fn of_message(given: &Given<'_>, now: Timestamp) -> Result<Vec<Action
     if !are_mixable(&actions) {
         return Err(list.refuse("reply and locationRequest can be mixed only with each other"));
     }
+    let opening =
+        actions.iter().filter(|action| matches!(action, Action::Webview { open_on_receive: true, .. }));
+    if opening.count() > 1 {
+        return Err(list.refuse("only one webview of a message can open by itself"));
+    }
     Ok(actions)
 }
 
@@ -76,6 +81,9 @@ fn action(given: &Given<'_>, kinds: &[&'static str], now: Timestamp) -> Result<A
             uri: given.required("uri", Given::web_url)?,
             fallback: given.required("fallback", Given::web_url)?,
             size: given.optional("size", |size| size.word(&["compact", "tall", "full"]))?.map(str::to_owned),
+            default: flag("default")?,
+            open_on_receive: flag("openOnReceive")?,
+            extra_channel_options: extra_channel_options()?,
             metadata,
         },
         "buy" => Action::Buy {

@@ -28,17 +28,16 @@ pub(super) fn speaker(given: &Given<'_>) -> Result<Speaker, Invalid> {
         "user" => Role::User,
         _ => Role::Business,
     };
-    given.optional("subtypes", |subtypes| {
-        counted(subtypes, (0, 1))?
-            .iter()
-            .map(|subtype| subtype.word(&SUBTYPES))
-            .collect::<Result<Vec<_>, _>>()
+    let subtypes = given.optional("subtypes", |subtypes| {
+        let kinds = counted(subtypes, (0, 1))?;
+        kinds.iter().map(|kind| kind.word(&SUBTYPES).map(str::to_owned)).collect::<Result<Vec<_>, _>>()
     })?;
     let name = given.optional("displayName", |name| name.text_within(NAME_MAX))?;
     let author = Author {
         role,
         name: name.filter(|name| !name.is_empty()),
         avatar_url: given.optional("avatarUrl", Given::web_url)?,
+        subtypes: subtypes.unwrap_or_default(),
         ..Author::business()
     };
     let person = match role {

@@ -214,6 +214,7 @@ fn item(given: &Given<'_>, now: Timestamp) -> Result<Item, Invalid> {
         alt_text: label(given, "altText")?,
         size: given.optional("size", |size| size.word(&["compact", "large"]))?.map(str::to_owned),
         actions: given.required("actions", |each| actions::of_item(each, now))?,
+        metadata: given.optional("metadata", Given::facts)?.unwrap_or_default(),
     })
 }
 
@@ -227,7 +228,8 @@ fn form(given: &Given<'_>, now: Timestamp) -> Result<Content, Invalid> {
         fields.push(field);
     }
     let block_chat_input = given.optional("blockChatInput", Given::flag)?.unwrap_or(false);
-    Ok(Content::Form { fields, block_chat_input })
+    let text = given.optional("text", |text| text.text_within(TEXT_MAX))?.filter(|text| !text.is_empty());
+    Ok(Content::Form { fields, block_chat_input, text })
 }
 
 fn field(given: &Given<'_>, now: Timestamp) -> Result<Field, Invalid> {
@@ -253,6 +255,7 @@ fn field(given: &Given<'_>, now: Timestamp) -> Result<Field, Invalid> {
         min_size,
         max_size,
         options,
+        format: given.optional("format", |format| format.word(&["integer", "decimal"]))?.map(str::to_owned),
     })
 }
 

@@ -4,16 +4,25 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Id, Role, Timestamp};
+use crate::model::{Id, Reference, Role, Timestamp};
 use crate::wire::Invalid;
 use crate::wire::given::{Given, document};
 use crate::wire::v1::{MessageDestination, overrides};
 
 use super::author::{Speaker, speaker};
-use super::content::{Said, said};
+use super::content::{Said, counted, said};
 
 /// Characters of an id or of a channel's type.
 const NAME_MAX: usize = 128;
+
+/// References of a message.
+const REFERENCES_MAX: usize = 10;
+
+/// Characters of a reference's title.
+const TITLE_MAX: usize = 128;
+
+/// Characters of a reference's description.
+const DESCRIPTION_MAX: usize = 256;
 
 /// `POST …/messages`
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +33,8 @@ pub struct NewMessage {
     pub said: Said,
     /// A channel's own payload in place of the content there, by the channel's type.
     pub overrides: BTreeMap<String, Value>,
+    /// Where what it says comes from.
+    pub references: Vec<Reference>,
     /// The business's own facts.
     pub metadata: Map<String, Value>,
     /// Where to, when the gateway is not to choose.
@@ -39,7 +50,7 @@ impl NewMessage {
         let role = speaker.author.role;
         let said = said(&given, role, now)?;
         if role == Role::User {
-            for key in ["destination", "override"] {
+            for key in ["destination", "override", "references"] {
                 if given.member(key)?.is_some() {
                     return Err(given.refuse_member(key, "is for messages of the business"));
                 }
@@ -49,10 +60,22 @@ impl NewMessage {
             speaker,
             said,
             overrides: given.optional("override", overrides)?.unwrap_or_default(),
+            references: given.optional("references", references)?.unwrap_or_default(),
             metadata: given.optional("metadata", Given::facts)?.unwrap_or_default(),
             destination: given.optional("destination", destination)?,
         })
     }
+}
+
+fn references(given: &Given<'_>) -> Result<Vec<Reference>, Invalid> {
+    let reference = |each: &Given<'_>| {
+        Ok(Reference {
+            uri: each.required("uri", Given::web_url)?,
+            title: each.optional("title", |title| title.filled_within(TITLE_MAX))?,
+            description: each.optional("description", |text| text.filled_within(DESCRIPTION_MAX))?,
+        })
+    };
+    counted(given, (1, REFERENCES_MAX))?.iter().map(reference).collect()
 }
 
 fn destination(given: &Given<'_>) -> Result<MessageDestination, Invalid> {
@@ -109,6 +132,7 @@ mod tests {
         for (key, value) in [
             ("destination", json!({"integrationType": "whatsapp"})),
             ("override", json!({"whatsapp": {"payload": {}}})),
+            ("references", json!([{"uri": "https://example.com/"}])),
         ] {
             let refused = post(json!({"author": user, "content": content, key: value}));
             assert_eq!(refused, Err(format!("{key}: is for messages of the business")));
@@ -123,6 +147,14 @@ mod tests {
         ] {
             let refused = post(json!({"author": business, "content": content, "destination": destination}));
             assert_eq!(refused, Err(format!("destination: {message}")));
+        }
+        for (references, refused) in [
+            (json!([]), "references: should not have fewer than 1 items"),
+            (json!([{"title": "A"}]), "references[0].uri: is required"),
+            (json!([{"uri": "https://example.com/", "title": ""}]), "references[0].title: must not be empty"),
+        ] {
+            let read = post(json!({"author": business, "content": content, "references": references}));
+            assert_eq!(read, Err(refused.to_owned()));
         }
         assert_eq!(post(json!({"content": content})), Err("author: is required".into()));
         assert_eq!(post(json!({"author": business})), Err("content: is required".into()));
