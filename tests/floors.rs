@@ -48,6 +48,8 @@ const ADDRESSES: &[(&str, &[&str], &str)] = &[
     ("infer", &["gateway/media/"], "what a file is, is decided in one place"),
     ("prometheus_client", &["gateway/metrics/"], "what is counted stands on one page"),
     ("lettre", &["connectors/mailgun/"], "mail is one channel's business"),
+    ("pulldown_cmark", &["gateway/wire/v2/markdown.rs"], "what Markdown means is decided in one place"),
+    ("nanohtml2text", &["gateway/wire/v2/html.rs"], "what HTML reads like is decided in one place"),
 ];
 
 /// Where tasks and threads may be started, and why there.

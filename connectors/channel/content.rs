@@ -94,6 +94,9 @@ pub enum Content {
         /// Whether free text is refused until the form is answered.
         #[serde(default)]
         block_chat_input: bool,
+        /// What is said above the questions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
     },
     /// A form filled in. People give it; no channel carries one to them.
     FormResponse {
@@ -174,6 +177,9 @@ pub struct Item {
     /// One to three actions.
     #[serde(default)]
     pub actions: Vec<Action>,
+    /// The business's own facts.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
 }
 
 /// A button or quick reply.
@@ -213,6 +219,15 @@ pub enum Action {
         /// `compact`, `tall` or `full`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<String>,
+        /// Whether it is an item's default action.
+        #[serde(default, skip_serializing_if = "is_false")]
+        default: bool,
+        /// Whether it opens by itself when the message comes.
+        #[serde(default, skip_serializing_if = "is_false")]
+        open_on_receive: bool,
+        /// What single channels are to do with it beyond that, by their types.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extra_channel_options: Option<Value>,
         /// The business's own facts.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         metadata: Map<String, Value>,
@@ -328,6 +343,9 @@ pub struct Field {
     /// Choices of a select.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<SelectOption>,
+    /// What kind of number a free text is to be: `integer` or `decimal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
 }
 
 /// What kind of answer a form field wants.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::deep::Deep;
 use super::problem::Problem;
+use crate::core::{Listed, Slice};
 
 /// Entries of a page when nothing is said.
 const USUAL: usize = 25;
@@ -34,6 +35,14 @@ enum From {
     Start,
     After(String),
     Before(String),
+}
+
+/// From which end a list is read when no place in it is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Forwards,
+    /// The newest first, as messages are.
+    Backwards,
 }
 
 impl<S: Sync> FromRequestParts<S> for Pages {
@@ -76,7 +85,22 @@ impl Pages {
         let end = end.min(all.len());
         let (has_earlier, has_later) = (begin > 0, end < all.len());
         let part: Vec<(String, Value)> = all.drain(begin..end).collect();
-        self.answer(name, base, part, has_earlier, has_later)
+        self.answer(name, base, part, (has_earlier, has_later), Way::Forwards)
+    }
+
+    /// The part of a list of the store that is wanted.
+    pub(super) fn slice(&self) -> Slice {
+        match &self.from {
+            From::Start => Slice::First(self.size),
+            From::After(id) => Slice::After(id.clone(), self.size),
+            From::Before(id) => Slice::Before(id.clone(), self.size),
+        }
+    }
+
+    /// The answer: a part that the store gave, under its list's name.
+    pub(super) fn of(&self, name: &str, base: &str, listed: Listed<(String, Value)>, way: Way) -> Value {
+        let Listed { items, has_earlier, has_later } = listed;
+        self.answer(name, base, items, (has_earlier, has_later), way)
     }
 
     fn answer(
@@ -84,10 +108,14 @@ impl Pages {
         name: &str,
         base: &str,
         part: Vec<(String, Value)>,
-        earlier: bool,
-        later: bool,
+        (earlier, later): (bool, bool),
+        way: Way,
     ) -> Value {
-        let is_backwards = matches!(self.from, From::Before(_));
+        let is_backwards = match self.from {
+            From::Start => way == Way::Backwards,
+            From::After(_) => false,
+            From::Before(_) => true,
+        };
         let (mut meta, mut links) = (Map::new(), Map::new());
         meta.insert("hasMore".into(), (if is_backwards { earlier } else { later }).into());
         let (first, last) = (part.first().map(|(id, _)| id), part.last().map(|(id, _)| id));

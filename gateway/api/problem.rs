@@ -212,6 +212,7 @@ impl From<CoreError> for Problem {
         let description = error.to_string();
         match &error {
             CoreError::NotFound(thing) => Problem::missing(code_of(*thing), description),
+            CoreError::NotAMember => Problem::missing("not_found", description),
             CoreError::Conflict(_) => Problem::new(StatusCode::CONFLICT, "conflict", description),
             CoreError::Invalid(_) => Problem::bad_request(description),
             CoreError::ConversationFull => Problem::new(StatusCode::LOCKED, "locked", description),

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use heliograph_connectors::channel::{Activity, Channel, ChannelError, Destination, Fate, Shown};
 
-use crate::model::{Act, App, Conversation, Id, Integration, Job, NewJob, Role, Tenant, User};
+use crate::model::{Act, App, Conversation, Id, Integration, Job, NewJob, Role, Source, Tenant, User, What};
 use crate::store::{Batch, Cut, Retry};
 
 use super::reading::newest;
-use super::records::save;
 use super::send::retry_at;
-use super::talk::{Talk, choose};
+use super::talk::{Room, Talk, choose, event};
 use super::{Core, CoreError, Once, retried};
 
 /// That somebody types is of interest for so long.
@@ -27,8 +26,8 @@ const NEWEST_WITHIN: usize = 100;
 pub type FindChannel<'a> = &'a (dyn Fn(&Id<Integration>) -> Option<Arc<dyn Channel>> + Send + Sync);
 
 impl Core {
-    /// The business does something in a user's conversation. It is shown where the person was last, if that channel
-    /// has a way to show it.
+    /// The business does something in a conversation. It is shown where the person was last, if that channel has a way
+    /// to show it.
     pub async fn show_activity(
         &self,
         tenant: &Tenant,
@@ -49,19 +48,21 @@ impl Core {
         once: &Once<'_, Conversation>,
     ) -> Result<Conversation, CoreError> {
         let now = self.clock.now();
-        let mut known = self.personal(tenant, talk).await?;
+        let mut room = self.room(tenant, talk).await?;
         let mut batch = Batch::new(&tenant.app.id);
         if activity == Activity::Read {
-            known.conversation.business_last_read = Some(newest(&known.conversation, now));
-            save(&mut batch, known.conversation_version, &known.conversation);
+            let conversation = room.conversation_mut();
+            conversation.business_last_read = Some(newest(conversation, now));
+            room.save_changed(&mut batch);
         }
-        if let Some(client) = choose(tenant, &known.user, &known.conversation.id, None)?
+        if let Some(user) = room.person()
+            && let Some(client) = choose(tenant, user, &room.conversation().id, None)?
             && let Some(channel) = channels(&client.integration)
             && channel.activity().is_some_and(|face| face.shows(activity))
         {
             let act = Act {
-                user: known.user.id.clone(),
-                conversation: Some(known.conversation.id.clone()),
+                user: user.id.clone(),
+                conversation: Some(room.conversation().id.clone()),
                 integration: client.integration.clone(),
                 address: client.address.clone(),
                 activity,
@@ -69,11 +70,17 @@ impl Core {
             };
             batch.job(NewJob::act(act, now));
         }
-        once.enter(&mut batch, now, &known.conversation);
+        // In a conversation that has not begun nobody is told of anything.
+        if !matches!(&room, Room::Personal(known) if known.is_to_start()) {
+            let what = by_business(activity, room.person().cloned());
+            self.announce(&mut batch, tenant, &event(tenant, room.conversation(), now, what));
+        }
+        let (conversation, _) = room.into_conversation();
+        once.enter(&mut batch, now, &conversation);
         if !batch.is_empty() {
             self.store.commit(batch).await?;
         }
-        Ok(known.conversation)
+        Ok(conversation)
     }
 
     /// What is to be shown of an act; `None` when it is of no interest any more, or the person is not there.
@@ -125,6 +132,15 @@ impl Core {
             }
         };
         (due < act.until).then_some(Retry { due, attempt: job.attempt + 1, keeps_lane: true })
+    }
+}
+
+fn by_business(activity: Activity, user: Option<User>) -> What {
+    let (by, client, source) = (Role::Business, None, Source::of("api"));
+    match activity {
+        Activity::Read => What::Read { by, user, client, source },
+        Activity::TypingStarted => What::Typing { by, user, client, source, started: true },
+        Activity::TypingStopped => What::Typing { by, user, client, source, started: false },
     }
 }
 

@@ -4,28 +4,29 @@ use heliograph_connectors::channel::{Body, Content};
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Author, Client, Conversation, Delivery, Id, Message, NewJob, Purpose, Role, Source, Tenant, Timestamp,
-    User, What,
+    Author, Client, Conversation, Delivery, Id, Markup, Message, NewJob, Purpose, Reference, Role, Source,
+    Tenant, Timestamp, User, What, Whom,
 };
 use crate::store::Batch;
 
 use super::activity::FindChannel;
 use super::approved::Instead;
 use super::identify::name_of;
-use super::known::Known;
 use super::records::append_message;
 use super::start::Start;
-use super::talk::{Talk, Toward, choose, event};
+use super::talk::{Room, Talk, Toward, choose, event};
 use super::{Core, CoreError, Once, retried};
 
 /// Messages a conversation may hold (Sunshine v1.1, limits).
 const MESSAGES_MAX: usize = 30_000;
 
-/// A message to be said in a user's conversation.
+/// A message to be said in a conversation.
 #[derive(Debug, Clone)]
 pub struct Post {
     /// Who says it.
     pub author: Author,
+    /// Which person that is; whoever has the conversation alone when unset.
+    pub speaker: Option<Whom>,
     /// What.
     pub content: Content,
     /// What is said in the same breath, each as a message of its own.
@@ -38,6 +39,21 @@ pub struct Post {
     pub metadata: Map<String, Value>,
     /// Where it is to go; the channel the person used last when unset.
     pub destination: Option<Toward>,
+    /// What else is kept of it.
+    pub beside: Beside,
+}
+
+/// What is kept of a message beside what is said, for those who show it.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// Its text with its markup.
+    pub markup: Option<Markup>,
+    /// Whether the person is to answer by a button alone.
+    pub block_chat_input: Option<bool>,
+    /// The approved template it is made of.
+    pub template: Option<Value>,
+    /// Where what it says comes from.
+    pub references: Vec<Reference>,
 }
 
 impl Post {
@@ -64,7 +80,7 @@ pub struct Posted {
 }
 
 impl Core {
-    /// Says something in a user's conversation. What the business says goes out on the person's channel.
+    /// Says something in a conversation. What the business says goes out on the person's channel.
     pub async fn post(
         &self,
         tenant: &Tenant,
@@ -85,50 +101,59 @@ impl Core {
         once: &Once<'_, Posted>,
     ) -> Result<Posted, CoreError> {
         let now = self.clock.now();
-        let mut known = self.personal(tenant, talk).await?;
-        if known.conversation.message_count as usize + post.contents().count() > MESSAGES_MAX {
+        let mut room = self.room(tenant, talk).await?;
+        if room.conversation().message_count as usize + post.contents().count() > MESSAGES_MAX {
             return Err(CoreError::ConversationFull);
         }
-        let client = match post.author.role {
-            Role::Business => {
-                choose(tenant, &known.user, &known.conversation.id, post.destination.as_ref())?.cloned()
-            }
-            Role::User => None,
-        };
+        let speaker = self.speaker(tenant, &room, post).await?;
+        let client = addressee(tenant, &room, post)?.cloned();
         let mut recent_notifications = match post.author.role {
             Role::Business => Vec::new(),
-            Role::User => self.recent_notifications(tenant, &known.conversation).await?,
+            Role::User => self.recent_notifications(tenant, room.conversation()).await?,
         };
-        let author = author_of(tenant, &known, &post.author, channels)?;
+        let author = author_of(tenant, &room, speaker.as_ref(), &post.author, channels)?;
         let mut batch = Batch::new(&tenant.app.id);
-        let start = Start::by_message(client.as_ref(), Source::of("api"));
-        self.starts(tenant, &mut known, start, now, &mut batch);
+        if let Room::Personal(known) = &mut room {
+            let start = Start::by_message(client.as_ref(), Source::of("api"));
+            self.starts(tenant, known, start, now, &mut batch);
+        }
         let mut messages = Vec::new();
         for (place, content) in post.contents().enumerate() {
             let instead = client.as_ref().and_then(|client| post.instead(place, client));
             let content = instead.map_or(content, |instead| &instead.shown);
-            let message = said(tenant, &mut known, &author, content, post, now);
+            let message = said(tenant, room.conversation_mut(), &author, content, post, now);
             append_message(&mut batch, tenant, &message);
-            if let Some(client) = &client {
+            let user = room.person().or(speaker.as_ref()).cloned();
+            if let (Some(client), Some(user)) = (&client, &user) {
                 let exact = instead.map(|instead| instead.body.clone());
                 let body = exact.unwrap_or_else(|| Body::Content(message.content.clone()));
-                self.dispatch(tenant, &known.user.id, (client, body), &message, now, &mut batch);
+                self.dispatch(tenant, &user.id, (client, body), &message, now, &mut batch);
             }
             let what = What::Message {
                 message: message.clone(),
-                user: Some(known.user.clone()),
+                user,
                 client: client.clone(),
                 recent_notifications: std::mem::take(&mut recent_notifications),
             };
-            self.announce(&mut batch, tenant, &event(tenant, &known.conversation, now, what));
+            self.announce(&mut batch, tenant, &event(tenant, room.conversation(), now, what));
             messages.push(message);
         }
-        known.save_changed(&mut batch);
+        room.save_changed(&mut batch);
         let message = messages.remove(0);
-        let posted = Posted { message, extra: messages, conversation: known.conversation };
+        let (conversation, _) = room.into_conversation();
+        let posted = Posted { message, extra: messages, conversation };
         once.enter(&mut batch, now, &posted);
         self.store.commit(batch).await?;
         Ok(posted)
+    }
+
+    /// The person who says it, where a person does: they take part in the conversation.
+    async fn speaker(&self, tenant: &Tenant, room: &Room, post: &Post) -> Result<Option<User>, CoreError> {
+        match (post.author.role, &post.speaker) {
+            (Role::Business, _) => Ok(None),
+            (Role::User, None) => Ok(room.person().cloned()),
+            (Role::User, Some(whom)) => self.partaker(tenant, room, whom).await.map(Some),
+        }
     }
 
     /// Queues a message for one of the person's identities. Its delivery has the message's id.
@@ -158,56 +183,72 @@ impl Core {
     }
 }
 
+/// The identity that what the business says goes to. Groups are those of SDKs, which have no channel here.
+fn addressee<'a>(tenant: &Tenant, room: &'a Room, post: &Post) -> Result<Option<&'a Client>, CoreError> {
+    match (post.author.role, room.person()) {
+        (Role::User, _) => Ok(None),
+        (Role::Business, Some(user)) => {
+            choose(tenant, user, &room.conversation().id, post.destination.as_ref())
+        }
+        (Role::Business, None) if matches!(post.destination, None | Some(Toward::Nobody)) => Ok(None),
+        (Role::Business, None) => {
+            Err(CoreError::Invalid("destination: is for conversations of type personal".into()))
+        }
+    }
+}
+
 /// Who says it, under the name that is shown: a person's is that of the channel they used last.
 fn author_of(
     tenant: &Tenant,
-    known: &Known,
+    room: &Room,
+    speaker: Option<&User>,
     given: &Author,
     channels: FindChannel<'_>,
 ) -> Result<Author, CoreError> {
-    let user = &known.user;
-    let name = match (&given.name, given.role) {
+    let name = match (&given.name, speaker) {
         (Some(name), _) => name.clone(),
-        (None, Role::Business) => tenant.app.name.clone(),
-        (None, Role::User) => {
-            let last = choose(tenant, user, &known.conversation.id, None)?;
+        (None, None) => tenant.app.name.clone(),
+        (None, Some(user)) => {
+            let last = choose(tenant, user, &room.conversation().id, None)?;
             let channel = last.and_then(|client| channels(&client.integration));
             let word = channel.as_ref().map(|channel| channel.capabilities().word);
             name_of(tenant, user, word, last.map(|client| client.address.as_str()))
         }
     };
-    let user = matches!(given.role, Role::User).then(|| user.id.clone());
-    Ok(Author { user, name: Some(name), ..given.clone() })
+    Ok(Author { user: speaker.map(|user| user.id.clone()), name: Some(name), ..given.clone() })
 }
 
 /// The next message of a post, which moves its conversation along.
 fn said(
     tenant: &Tenant,
-    known: &mut Known,
+    conversation: &mut Conversation,
     author: &Author,
     content: &Content,
     post: &Post,
     now: Timestamp,
 ) -> Message {
-    let conversation = &mut known.conversation;
     let received = conversation.next_message_at(now);
     conversation.message_count += 1;
-    match author.role {
-        Role::Business => {
-            conversation.participants.iter_mut().for_each(|participant| participant.unread += 1);
-            // Whoever answers has read.
-            conversation.business_last_read = Some(received);
-        }
-        Role::User => conversation.said_by(&known.user.id, received),
+    conversation.participants.iter_mut().for_each(|participant| participant.unread += 1);
+    match &author.user {
+        // Whoever answers has read.
+        None => conversation.business_last_read = Some(received),
+        Some(user) => conversation.said_by(user, received),
     }
-    let content = match author.role {
+    let shown = match author.role {
         Role::Business => content.clone(),
         Role::User => tenant.masked(content.clone()),
     };
+    // What is hidden in the text is not to stand in its markup.
+    let markup = post.beside.markup.clone().filter(|_| shown == *content);
     Message {
         payload: post.payload.clone(),
         metadata: post.metadata.clone(),
-        ..Message::new(&conversation.id, author.clone(), received, content, Source::of("api"))
+        markup,
+        block_chat_input: post.beside.block_chat_input,
+        template: post.beside.template.clone(),
+        references: post.beside.references.clone(),
+        ..Message::new(&conversation.id, author.clone(), received, shown, Source::of("api"))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reading back: messages of a conversation, a delivery's story.
 
-use crate::model::{Conversation, Delivery, Message, Tenant, Timestamp};
+use crate::model::{Conversation, Delivery, Id, Message, Tenant, Timestamp};
 use crate::store::Cut;
 
+use super::listing::Slice;
 use super::records::messages_of;
 use super::talk::Talk;
 use super::{Core, CoreError, Thing};
@@ -77,6 +78,32 @@ impl Core {
         let found = self.store.load_all::<Message>(app, &ids).await?;
         let messages = found.into_iter().flatten().map(|read| read.value).collect();
         Ok(History { conversation, messages, has_previous, has_next })
+    }
+
+    /// A page of a conversation beside one of its messages, whether or not that one is there; the newest without one.
+    pub async fn messages_beside(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        slice: &Slice,
+    ) -> Result<History, CoreError> {
+        let at = match slice.cursor() {
+            Some(cursor) => self.said_when(tenant, cursor).await?,
+            None => Timestamp::from_millis(0),
+        };
+        let window = match slice {
+            Slice::First(_) => Window::Newest,
+            Slice::After(..) => Window::After(at),
+            Slice::Before(..) => Window::Before(at),
+        };
+        self.messages(tenant, Talk::Named(id), window).await
+    }
+
+    /// When a message was said, or one that is gone: ids tell.
+    async fn said_when(&self, tenant: &Tenant, id: &str) -> Result<Timestamp, CoreError> {
+        let found = self.store.load::<Message>(&tenant.app.id, id).await?;
+        let made = || Id::<Message>::new(id).moment().unwrap_or(Timestamp::from_millis(0));
+        Ok(found.map_or_else(made, |read| read.value.received))
     }
 
     /// A notification, or a message's delivery, by its id.

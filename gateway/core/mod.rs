@@ -11,6 +11,7 @@ mod belongings;
 mod blanking;
 mod blobs;
 mod blocked;
+mod conversations;
 mod converse;
 mod dead_letters;
 mod early;
@@ -29,12 +30,14 @@ mod ledger;
 mod limited;
 mod link;
 mod linkrequest;
+mod listing;
 mod mask;
 mod media;
 mod menu;
 mod merge;
 mod notify;
 mod once;
+mod participants;
 mod ping;
 mod postback;
 mod profile;
@@ -60,7 +63,8 @@ pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
 pub use blanking::Blanking;
 pub use blobs::Placed;
-pub use converse::{Post, Posted};
+pub use conversations::{NewTalk, TalkChange};
+pub use converse::{Beside, Post, Posted};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
 pub use erasing::{Bite, Erasure};
 pub use history::{History, Window};
@@ -68,8 +72,10 @@ pub use identify::NewUser;
 pub use ledger::{Account, Pending};
 pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
 pub use link::{Link, Linking};
+pub use listing::{Listed, Slice};
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
+pub use participants::{Leaver, Member};
 pub use profile::{Change, ProfileChange};
 pub use send::{Begin, Conclusion};
 pub use talk::{Talk, Toward};
@@ -180,6 +186,9 @@ pub enum CoreError {
     /// It would clash with what is there.
     #[error("{0}")]
     Conflict(String),
+    /// Whoever was named does not take part.
+    #[error("User is not a member of the conversation")]
+    NotAMember,
     /// It makes no sense.
     #[error("{0}")]
     Invalid(String),

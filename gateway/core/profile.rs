@@ -32,7 +32,7 @@ impl<T> Change<T> {
         }
     }
 
-    fn apply(self, to: &mut Option<T>) {
+    pub(super) fn apply(self, to: &mut Option<T>) {
         match self {
             Change::Keep => {}
             Change::Clear => *to = None,
@@ -122,18 +122,22 @@ fn applied(user: &mut User, change: ProfileChange) -> Result<(), CoreError> {
         user.properties.clear();
     }
     user.signed_up_at = change.signed_up_at.unwrap_or(user.signed_up_at);
-    for (key, value) in change.properties {
-        if value.is_null() {
-            user.properties.remove(&key);
-        } else {
-            user.properties.insert(key, value);
-        }
-    }
-    let size: usize = user.properties.iter().map(|(key, value)| size_of_fact(key, value)).sum();
-    if size <= PROPERTIES_MAX {
+    if change_facts(&mut user.properties, change.properties) <= PROPERTIES_MAX {
         return Ok(());
     }
     Err(CoreError::Invalid(format!("properties: is limited to {PROPERTIES_MAX} bytes in size")))
+}
+
+/// Sets facts, and removes those that are null. How much room they all take then.
+pub(super) fn change_facts(facts: &mut Map<String, Value>, change: Map<String, Value>) -> usize {
+    for (key, value) in change {
+        if value.is_null() {
+            facts.remove(&key);
+        } else {
+            facts.insert(key, value);
+        }
+    }
+    facts.iter().map(|(key, value)| size_of_fact(key, value)).sum()
 }
 
 /// How much of the room for properties one of them takes.

@@ -3,7 +3,7 @@
 use heliograph_connectors::channel::{Person, Receipt};
 
 use crate::model::{
-    App, Conversation, Delivery, Id, Message, Purpose, Quoted, Role, Tenant, Timestamp, What,
+    App, Conversation, Delivery, Id, Message, Purpose, Quoted, Role, Source, Tenant, Timestamp, What, Whom,
 };
 use crate::store::{Batch, Cut};
 
@@ -43,6 +43,39 @@ impl Core {
         once.enter(&mut batch, now, &known.conversation);
         self.store.commit(batch).await?;
         Ok(known.conversation)
+    }
+
+    /// A person who takes part in a conversation has read it, as the business tells.
+    pub async fn was_read(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        whom: &Whom,
+        once: Once<'_, ()>,
+    ) -> Result<(), CoreError> {
+        retried(|| self.try_was_read(tenant, id, whom, &once)).await
+    }
+
+    async fn try_was_read(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        whom: &Whom,
+        once: &Once<'_, ()>,
+    ) -> Result<(), CoreError> {
+        let now = self.clock.now();
+        let mut room = self.room(tenant, Talk::Named(id)).await?;
+        let user = self.partaker(tenant, &room, whom).await?;
+        let conversation = room.conversation_mut();
+        let up_to = newest(conversation, now);
+        conversation.read_by(&user.id, up_to, 0);
+        let mut batch = Batch::new(&tenant.app.id);
+        let source = Source::of("api");
+        let what = What::Read { by: Role::User, user: Some(user), client: None, source };
+        self.announce(&mut batch, tenant, &event(tenant, conversation, now, what));
+        room.save_changed(&mut batch);
+        once.enter(&mut batch, now, &());
+        Ok(self.store.commit(batch).await?)
     }
 
     /// A person has read what was sent to an address up to a moment.

@@ -5,14 +5,15 @@
 use heliograph_connectors::channel::{Channel, Content, Fate, Person, Reach, Stage};
 
 use crate::model::{
-    Author, Delivery, DeliverySubject, Event, EventDestination, Integration, Message, Notified, Purpose,
-    Source, Tenant, Timestamp, User, What,
+    Author, CreationReason, Delivery, DeliverySubject, Event, EventDestination, Integration, Message,
+    Notified, Purpose, Source, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Versioned};
 
 use super::identify::Sighting;
 use super::known::Known;
 use super::records::append_message;
+use super::start::Start;
 use super::{Core, CoreError, Route};
 
 /// Where and when something happens.
@@ -151,6 +152,11 @@ impl Core {
         delivery.user = Some(known.user.id.clone());
         delivery.conversation = Some(known.conversation.id.clone());
         let content = self.shown(scene.route(), &delivery.body).await?;
+        let client = known.user.client_at(&scene.integration.id, &delivery.destination).cloned();
+        let source = Source::of("notification");
+        let start =
+            Start { reason: CreationReason::Notification, client: client.as_ref(), source, referral: None };
+        self.starts(scene.tenant, &mut known, start, scene.now, batch);
         enter_history(scene, &mut known, delivery, (author, content), batch);
         Ok(Some(Some(known.user)))
     }
@@ -218,9 +224,5 @@ fn enter_history(
         participant.unread += 1;
     }
     append_message(batch, scene.tenant, &message);
-    if known.user.conversation_started {
-        return known.save_changed(batch);
-    }
-    known.user.conversation_started = true;
-    known.save(batch);
+    known.save_changed(batch);
 }

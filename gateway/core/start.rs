@@ -46,6 +46,7 @@ impl Core {
         if !known.starts_default() {
             return;
         }
+        known.enter_default(now, batch);
         let what = What::ConversationStarted {
             user: Some(known.user.clone()),
             reason: start.reason,

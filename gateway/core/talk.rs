@@ -4,7 +4,7 @@ use crate::model::{
     Client, ClientStatus, Conversation, ConversationKind, Event, Held, Id, Integration, Tenant, Timestamp,
     User, What, Whole,
 };
-use crate::store::Versioned;
+use crate::store::{Batch, Versioned};
 
 use super::known::Known;
 use super::{Core, CoreError, Thing};
@@ -25,6 +25,8 @@ pub enum Toward {
     Integration(Id<Integration>),
     /// Through whichever integration of a type the person has.
     Kind(String),
+    /// Nowhere: it is kept and told.
+    Nobody,
 }
 
 /// A conversation, read for change, with whoever has it alone.
@@ -37,6 +39,38 @@ pub(super) enum Room {
 }
 
 impl Room {
+    /// The conversation.
+    pub(super) fn conversation(&self) -> &Conversation {
+        match self {
+            Room::Personal(known) => &known.conversation,
+            Room::Group(read) => &read.value,
+        }
+    }
+
+    /// The same, to be moved along.
+    pub(super) fn conversation_mut(&mut self) -> &mut Conversation {
+        match self {
+            Room::Personal(known) => &mut known.conversation,
+            Room::Group(read) => &mut read.value,
+        }
+    }
+
+    /// Whoever has it alone.
+    pub(super) fn person(&self) -> Option<&User> {
+        match self {
+            Room::Personal(known) => Some(&known.user),
+            Room::Group(_) => None,
+        }
+    }
+
+    /// Writes the conversation, and its person when they changed.
+    pub(super) fn save_changed(&self, batch: &mut Batch) {
+        match self {
+            Room::Personal(known) => known.save_changed(batch),
+            Room::Group(read) => batch.update(read),
+        }
+    }
+
     /// The conversation and its version.
     pub(super) fn into_conversation(self) -> (Conversation, Option<u64>) {
         match self {
@@ -118,7 +152,11 @@ pub(super) fn choose<'a>(
         None => true,
         Some(Toward::Integration(id)) => client.integration == *id,
         Some(Toward::Kind(kind)) => client.kind == *kind,
+        Some(Toward::Nobody) => false,
     };
+    if toward == Some(&Toward::Nobody) {
+        return Ok(None);
+    }
     // That somebody wants no messages is told of the message that is not sent.
     let is_live = |client: &&Client| {
         matches!(client.status, ClientStatus::Active | ClientStatus::Blocked)

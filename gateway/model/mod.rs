@@ -13,6 +13,7 @@ mod message;
 mod seal;
 mod template;
 mod user;
+mod whom;
 
 pub use app::{
     App, AppSettings, Integration, IntegrationStatus, Key, KeyScope, Limits, OnUnknown, ServiceAccount,
@@ -36,3 +37,4 @@ pub use message::{Author, Markup, Message, Quoted, Reference, Role, Source};
 pub use seal::{Seal, SealBroken};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};
+pub use whom::Whom;

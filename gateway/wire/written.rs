@@ -35,6 +35,12 @@ impl Written {
         }
     }
 
+    /// Without a field.
+    pub(super) fn without(mut self, key: &str) -> Written {
+        self.0.remove(key);
+        self
+    }
+
     /// With all fields of another object.
     pub(super) fn and(mut self, other: Written) -> Written {
         self.0.extend(other.0);

@@ -19,7 +19,7 @@ use crate::api::once::Marked;
 use crate::api::phrases::{self, Phrases};
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Asked, Named};
-use crate::core::{Instead, Post, Posted, Talk, Toward, Window};
+use crate::core::{Beside, Instead, Post, Posted, Talk, Toward, Window};
 use crate::model::{Id, Integration, Role, Tenant, Timestamp};
 use crate::wire::v1::{self, MessageDestination};
 
@@ -85,7 +85,17 @@ pub(super) async fn say(
         }),
     );
     let (payload, metadata) = (asked.payload, asked.metadata);
-    let post = Post { author: asked.author, content, extra, instead, payload, metadata, destination };
+    let post = Post {
+        author: asked.author,
+        speaker: None,
+        content,
+        extra,
+        instead,
+        payload,
+        metadata,
+        destination,
+        beside: Beside::default(),
+    };
     let once = marked.once(StatusCode::CREATED, shown);
     let channels = |id: &Id<Integration>| api.channels.get(id);
     let posted = api.core.post(tenant, talk, post, &channels, once).await?;

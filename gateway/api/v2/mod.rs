@@ -1,9 +1,13 @@
 //! v2: the route table.
 
+mod activities;
 mod apps;
 mod clients;
+mod conversations;
 mod devices;
 mod keys;
+mod messages;
+mod participants;
 mod users;
 
 use serde::Deserialize;
@@ -13,7 +17,7 @@ use super::table::{Shapes, Table};
 
 /// The routes of `/v2`.
 pub(super) fn table() -> Table {
-    people(apps_and_keys(Table::at("/v2", Shapes::Long)))
+    talks(people(apps_and_keys(Table::at("/v2", Shapes::Long))))
 }
 
 fn apps_and_keys(table: Table) -> Table {
@@ -43,6 +47,31 @@ fn people(table: Table) -> Table {
         .delete("/apps/{app}/users/{user}/clients/{client}", App, clients::delete)
         .get("/apps/{app}/users/{user}/devices", App, devices::list)
         .get("/apps/{app}/users/{user}/devices/{device}", App, devices::read)
+}
+
+fn talks(table: Table) -> Table {
+    table
+        .post("/apps/{app}/conversations", App, conversations::create)
+        .get("/apps/{app}/conversations", App, conversations::list)
+        .get("/apps/{app}/conversations/{conversation}", App, conversations::read)
+        .patch("/apps/{app}/conversations/{conversation}", App, conversations::update)
+        .delete("/apps/{app}/conversations/{conversation}", App, conversations::delete)
+        .post("/apps/{app}/conversations/{conversation}/join", App, participants::join)
+        .get("/apps/{app}/conversations/{conversation}/participants", App, participants::list)
+        .post("/apps/{app}/conversations/{conversation}/leave", App, participants::leave)
+        .post("/apps/{app}/conversations/{conversation}/messages", App, messages::create)
+        .get("/apps/{app}/conversations/{conversation}/messages", App, messages::list)
+        .delete("/apps/{app}/conversations/{conversation}/messages", App, messages::delete_all)
+        .delete("/apps/{app}/conversations/{conversation}/messages/{message}", App, messages::delete)
+        .post("/apps/{app}/conversations/{conversation}/activity", App, activities::create)
+        .post("/apps/{app}/conversations/{conversation}/download", App, conversations::download)
+        .post("/apps/{app}/conversations/{conversation}/conversionEvents", App, conversations::convert)
+}
+
+/// The conversation a path names.
+#[derive(Debug, Deserialize)]
+struct ConversationPath {
+    conversation: String,
 }
 
 /// The user a path names: our id, or the business's own.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::core::known::Known;
 use crate::core::records::messages_of;
 use crate::core::{Policy, Window};
 use crate::model::{App, Clock, Integration, SystemClock, Webhook, WebhookVersion, Work};
@@ -39,12 +40,14 @@ impl Stage {
         let mut contents = texts.iter().map(|text| Content::text(*text));
         let post = Post {
             author: Author::business(),
+            speaker: None,
             content: contents.next().expect("a text"),
             extra: contents.collect(),
             instead: Vec::new(),
             payload: None,
             metadata: Map::new(),
             destination: None,
+            beside: Beside::default(),
         };
         let once = Once { mark: None, status: 201, answer: |_| Value::Null };
         self.core.post(&self.tenant, Talk::DefaultOf(self.user.id.as_str()), post, &|_| None, once).await

@@ -25,7 +25,7 @@ pub(super) fn content(content: &Content) -> Written {
         Content::List { items, actions } => {
             written.with("items", items.iter().map(item).collect::<Vec<_>>()).and(all_actions(actions))
         }
-        Content::Form { fields, block_chat_input } => written
+        Content::Form { fields, block_chat_input, .. } => written
             .with("fields", fields.iter().map(field).collect::<Vec<_>>())
             .with("submitted", false)
             .with("blockChatInput", block_chat_input),
@@ -200,7 +200,17 @@ mod tests {
                 },
                 1 => Action::Buy { id, text, amount, currency: other, metadata },
                 2 => Action::Reply { id, text, payload: other, icon_url: None, metadata },
-                3 => Action::Webview { id, text, uri: other.clone(), fallback: other, size: None, metadata },
+                3 => Action::Webview {
+                    id,
+                    text,
+                    uri: other.clone(),
+                    fallback: other,
+                    size: None,
+                    default: false,
+                    open_on_receive: true,
+                    extra_channel_options: None,
+                    metadata,
+                },
                 _ => Action::Share { id, metadata },
             }
         })
@@ -217,6 +227,7 @@ mod tests {
                 alt_text: None,
                 size: None,
                 actions,
+                metadata: Default::default(),
             },
         )
     }
@@ -231,6 +242,7 @@ mod tests {
             min_size: size,
             max_size: size,
             options: vec![SelectOption { id: String::new(), name: label.clone(), label }],
+            format: None,
         })
     }
 
@@ -251,8 +263,9 @@ mod tests {
             (any::<f64>(), any::<f64>()).prop_map(|(lat, long)| Content::Location { lat, long, place: None }),
             items().prop_map(|items| Content::Carousel { items, aspect: AspectRatio::Square }),
             (items(), actions()).prop_map(|(items, actions)| Content::List { items, actions }),
-            (proptest::collection::vec(any_field(), 0..4), any::<bool>())
-                .prop_map(|(fields, block_chat_input)| Content::Form { fields, block_chat_input }),
+            (proptest::collection::vec(any_field(), 0..4), any::<bool>()).prop_map(
+                |(fields, block_chat_input)| Content::Form { fields, block_chat_input, text: None }
+            ),
         ]
     }
 

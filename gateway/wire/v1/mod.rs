@@ -24,7 +24,10 @@ pub use requests::{
     MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
     PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
 };
-pub(super) use requests::{SettingsFields, app_metadata, confirmation, first_message};
+pub(super) use requests::{
+    SettingsFields, address, app_metadata, are_mixable, aspect, cents, confirmation, currency, extra_options,
+    first_message, fresh, location, overrides,
+};
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
@@ -32,4 +35,4 @@ pub(in crate::wire) use views::identities;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]
-mod sample;
+pub(in crate::wire) mod sample;

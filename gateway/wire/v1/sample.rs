@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 
 use crate::model::{Author, Client, Id, Message, Source, Timestamp, User, Webhook, WebhookVersion};
 
-pub(super) fn webhook() -> Webhook {
+pub(in crate::wire) fn webhook() -> Webhook {
     Webhook {
         id: Id::new("55c8d9758590aa1900b9b9f6"),
         app: Id::new("5babc57a79ace012bba4781a"),
@@ -19,7 +19,7 @@ pub(super) fn webhook() -> Webhook {
     }
 }
 
-pub(super) fn user() -> User {
+pub(in crate::wire) fn user() -> User {
     User {
         id: Id::new("4a9006a2b1a17bebf00542ab"),
         external_id: None,
@@ -40,7 +40,7 @@ pub(super) fn user() -> User {
     }
 }
 
-pub(super) fn client() -> Client {
+pub(in crate::wire) fn client() -> Client {
     let id = Id::new("5c8a5b90fa8624128cc5ba33");
     Client {
         display_name: Some("+1 514-555-0155".into()),
@@ -50,7 +50,7 @@ pub(super) fn client() -> Client {
     }
 }
 
-pub(super) fn reply() -> Message {
+pub(in crate::wire) fn reply() -> Message {
     let received = Timestamp::from_millis(1_552_571_286_396);
     let author = Author::person(Some(user().id), Some("Alice".into()));
     let content = Content::text("This is a user reply to a notification");
@@ -59,7 +59,7 @@ pub(super) fn reply() -> Message {
     Message { id, ..Message::new(&user().conversation, author, received, content, source) }
 }
 
-pub(super) fn notified() -> Message {
+pub(in crate::wire) fn notified() -> Message {
     Message {
         id: Id::new("5c8a5b90fa8624128cc5ba32"),
         author: Author::business(),

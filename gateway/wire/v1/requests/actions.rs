@@ -36,7 +36,7 @@ pub(super) fn of_message(given: &Given<'_>, now: Timestamp) -> Result<Vec<Action
 }
 
 /// Whether actions may stand on one message.
-pub(in crate::wire::v1) fn are_mixable(actions: &[Action]) -> bool {
+pub(in crate::wire) fn are_mixable(actions: &[Action]) -> bool {
     let quick = actions.iter().filter(|action| is_quick(action)).count();
     quick == 0 || quick == actions.len()
 }
@@ -84,6 +84,9 @@ fn action(given: &Given<'_>, kinds: &[&'static str], now: Timestamp) -> Result<A
             uri: given.required("uri", Given::web_url)?,
             fallback: given.required("fallback", Given::web_url)?,
             size: given.optional("size", |size| size.word(&["compact", "tall", "full"]))?.map(str::to_owned),
+            default: false,
+            open_on_receive: false,
+            extra_channel_options: None,
             metadata,
         },
         "buy" => Action::Buy {
@@ -103,7 +106,7 @@ fn action(given: &Given<'_>, kinds: &[&'static str], now: Timestamp) -> Result<A
 }
 
 /// What single channels are told beyond the address. Only Messenger knows any; what nobody knows is left out.
-fn extra_options(given: &Given<'_>) -> Result<Option<Value>, Invalid> {
+pub(in crate::wire) fn extra_options(given: &Given<'_>) -> Result<Option<Value>, Invalid> {
     let known = given.optional("messenger", |messenger| {
         let extensions = messenger.optional("messenger_extensions", Given::flag)?;
         let share = messenger.optional("webview_share_button", |share| share.word(&["hide"]))?;
@@ -113,17 +116,17 @@ fn extra_options(given: &Given<'_>) -> Result<Option<Value>, Invalid> {
 }
 
 /// An absolute address of any scheme: `tel:` makes a call button.
-pub(super) fn address(given: &Given<'_>) -> Result<String, Invalid> {
+pub(in crate::wire) fn address(given: &Given<'_>) -> Result<String, Invalid> {
     let text = given.filled_within(URI_MAX)?;
     if Url::parse(&text).is_ok() { Ok(text) } else { Err(given.refuse("must be an absolute URI")) }
 }
 
-fn cents(given: &Given<'_>) -> Result<i64, Invalid> {
+pub(in crate::wire) fn cents(given: &Given<'_>) -> Result<i64, Invalid> {
     let amount = given.integer()?;
     if amount > 0 { Ok(amount) } else { Err(given.refuse("must be positive")) }
 }
 
-fn currency(given: &Given<'_>) -> Result<String, Invalid> {
+pub(in crate::wire) fn currency(given: &Given<'_>) -> Result<String, Invalid> {
     let code = given.text()?;
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
     if is_code { Ok(code.to_ascii_lowercase()) } else { Err(given.refuse("must be an ISO 4217 code")) }

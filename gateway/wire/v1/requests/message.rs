@@ -100,7 +100,7 @@ impl PostMessage {
 }
 
 /// The payloads of the channels that are known here; those of others are for somebody else.
-fn overrides(given: &Given<'_>) -> Result<BTreeMap<String, Value>, Invalid> {
+pub(in crate::wire) fn overrides(given: &Given<'_>) -> Result<BTreeMap<String, Value>, Invalid> {
     let mut found = BTreeMap::new();
     for kind in ["messenger", "whatsapp"] {
         let payload = given.optional(kind, |channel| {
@@ -159,7 +159,7 @@ pub(super) fn id<T>(given: &Given<'_>) -> Result<Id<T>, Invalid> {
 }
 
 /// A new id for what stands inside a message.
-pub(in crate::wire::v1) fn fresh(now: Timestamp) -> String {
+pub(in crate::wire) fn fresh(now: Timestamp) -> String {
     Id::<()>::fresh(now).to_string()
 }
 
@@ -194,6 +194,7 @@ pub(super) fn content(given: &Given<'_>, now: Timestamp) -> Result<Content, Inva
         "form" => Ok(Content::Form {
             fields: given.required("fields", |fields| self::fields(fields, now))?,
             block_chat_input: given.optional("blockChatInput", Given::flag)?.unwrap_or(false),
+            text: None,
         }),
         _ => text(given, message_actions()?),
     }
@@ -215,7 +216,7 @@ fn label(given: &Given<'_>, key: &str) -> Result<Option<String>, Invalid> {
     given.optional(key, |label| label.text_within(LABEL_MAX))
 }
 
-fn location(given: &Given<'_>) -> Result<Content, Invalid> {
+pub(in crate::wire) fn location(given: &Given<'_>) -> Result<Content, Invalid> {
     let (lat, long) = given.required("coordinates", |coordinates| {
         let lat = coordinates.required("lat", |lat| lat.number_between(-90.0, 90.0))?;
         Ok((lat, coordinates.required("long", |long| long.number_between(-180.0, 180.0))?))
@@ -227,7 +228,7 @@ fn location(given: &Given<'_>) -> Result<Content, Invalid> {
     Ok(Content::Location { lat, long, place })
 }
 
-fn aspect(given: &Given<'_>) -> Result<AspectRatio, Invalid> {
+pub(in crate::wire) fn aspect(given: &Given<'_>) -> Result<AspectRatio, Invalid> {
     match given.optional("imageAspectRatio", |ratio| ratio.word(&["horizontal", "square"]))? {
         Some("square") => Ok(AspectRatio::Square),
         _ => Ok(AspectRatio::Horizontal),
@@ -248,6 +249,7 @@ fn item(given: &Given<'_>, now: Timestamp) -> Result<Item, Invalid> {
         alt_text: label(given, "altText")?,
         size: given.optional("size", |size| size.word(&["compact", "large"]))?.map(str::to_owned),
         actions: given.required("actions", |each| actions::of_item(each, now))?,
+        metadata: Map::new(),
     })
 }
 
@@ -281,7 +283,7 @@ fn field(given: &Given<'_>, now: Timestamp) -> Result<Field, Invalid> {
         FieldKind::Select => given.required("options", |options| self::options(options, now))?,
         FieldKind::Text | FieldKind::Email => Vec::new(),
     };
-    Ok(Field { id: fresh(now), kind, name, label, placeholder, min_size, max_size, options })
+    Ok(Field { id: fresh(now), kind, name, label, placeholder, min_size, max_size, options, format: None })
 }
 
 /// The least and most characters of an answer.

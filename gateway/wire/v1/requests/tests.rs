@@ -285,7 +285,7 @@ fn a_forms_refusal_names_the_field() {
         assert_eq!(refused(json!({"type": "form", "fields": fields})), expected, "{fields}");
     }
     let form = content(json!({"type": "form", "fields": [text, select(json!([option]))]}));
-    let Content::Form { fields, block_chat_input: false } = form else { panic!("an open form") };
+    let Content::Form { fields, block_chat_input: false, .. } = form else { panic!("an open form") };
     assert!(fields[0].id.len() == 24 && fields[1].options[0].id.len() == 24);
 }
 
