@@ -9,7 +9,7 @@ use heliograph_connectors::channel::testing;
 
 use crate::config::{Config, Known};
 use crate::model::KeyScope;
-use crate::wire::v1;
+use crate::wire;
 use crate::{commands, run, telemetry};
 #[cfg(feature = "sim")]
 use crate::{config::LogFormat, demo};
@@ -133,7 +133,7 @@ pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Config, String> {
 
 fn parse(text: &str, registry: &Registry) -> Result<Config, String> {
     let env = |name: &str| std::env::var(name).ok();
-    Config::parse(text, &env, Known { registry, triggers: v1::TRIGGERS }).map_err(|problems| {
+    Config::parse(text, &env, Known { registry, triggers: wire::triggers_of }).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         lines.join("\n")
     })

@@ -61,6 +61,9 @@ enum Caller {
     OtherAppsKey,
     AccountKey,
     ServiceAccountKey,
+    OwnIntegrationKey,
+    OwnIntegrationToken,
+    OtherIntegrationKey,
 }
 
 const CALLERS: &[Caller] = &[
@@ -75,6 +78,9 @@ const CALLERS: &[Caller] = &[
     Caller::OwnToken,
     Caller::AccountKey,
     Caller::ServiceAccountKey,
+    Caller::OtherIntegrationKey,
+    Caller::OwnIntegrationToken,
+    Caller::OwnIntegrationKey,
 ];
 
 /// A route as the gateway lists it.
@@ -109,16 +115,29 @@ impl Route {
 
     /// What must come of it, by nothing but whom it is for.
     fn expected(&self, caller: Caller, has_app: bool) -> Class {
-        let above_apps = if self.is_short { Class::Refused } else { Class::Allowed };
+        if self.access == Access::Anybody {
+            return Class::Allowed;
+        }
+        let is_own = matches!(self.access, Access::OneApp | Access::Integration);
+        let above_apps = if self.is_short || is_own { Class::Refused } else { Class::Allowed };
+        let reaches_in = !matches!(self.access, Access::Account | Access::Integration);
+        let for_integrations = is_own || self.access == Access::AppOrIntegration;
         let class = match caller {
             Caller::Nobody | Caller::WrongSecret | Caller::UnknownKey | Caller::ForgedToken => Class::Unknown,
             Caller::AccountKey | Caller::ServiceAccountKey => above_apps,
             Caller::User if self.access == Access::AppOrUser => Class::Allowed,
             Caller::User | Caller::OtherUser => Class::Refused,
-            Caller::OwnKey | Caller::OwnToken if self.access != Access::Account => Class::Allowed,
+            Caller::OwnKey | Caller::OwnToken if reaches_in => Class::Allowed,
             // Without an app in the path it is the caller's own that is meant.
-            Caller::OtherAppsKey if self.access != Access::Account && !self.names_app() => Class::Allowed,
+            Caller::OtherAppsKey if reaches_in && !self.names_app() => Class::Allowed,
+            Caller::OwnIntegrationKey | Caller::OwnIntegrationToken if for_integrations => Class::Allowed,
+            Caller::OtherIntegrationKey if for_integrations && !self.path.contains("{integration}") => {
+                Class::Allowed
+            }
             Caller::OwnKey | Caller::OwnToken | Caller::OtherAppsKey => Class::Refused,
+            Caller::OwnIntegrationKey | Caller::OwnIntegrationToken | Caller::OtherIntegrationKey => {
+                Class::Refused
+            }
         };
         match class {
             Class::Allowed if !has_app && caller.is_above_apps() => Class::NoApp,
@@ -134,11 +153,15 @@ impl Caller {
     }
 }
 
-/// An app with a key and two users, and a service account with a key.
+/// An app with a key, two users and two custom integrations with keys, and a service account with a key.
 struct Scene {
     app: String,
     own: (String, String),
     service: (String, String),
+    /// The custom integration that paths name.
+    integration: String,
+    integration_key: (String, String),
+    other_integration_key: (String, String),
     address: String,
 }
 
@@ -159,7 +182,18 @@ impl Scene {
         };
         let own = key(format!("/v1.1/apps/{app}/keys")).await;
         let service = key(format!("/v1.1/serviceaccounts/{service}/keys")).await;
-        let scene = Scene { app, own, service, address: rig.gateway.api_address().to_owned() };
+        let custom = async || {
+            let integrations = format!("/v2/apps/{app}/integrations");
+            let webhook = json!({"target": "http://127.0.0.1:1/", "triggers": ["user:merge"]});
+            let asked = json!({"type": "custom", "webhooks": [webhook]});
+            let id = text(&account.post(&integrations, &asked).await.expect(201)["integration"]["id"]);
+            let keys = format!("{integrations}/{id}/keys");
+            let key = account.post(&keys, &json!({"displayName": "tried"})).await.expect(201)["key"].clone();
+            (id, (text(&key["id"]), text(&key["secret"])))
+        };
+        let ((integration, integration_key), (_, other_integration_key)) = (custom().await, custom().await);
+        let address = rig.gateway.api_address().to_owned();
+        let scene = Scene { app, own, service, integration, integration_key, other_integration_key, address };
         for user in ["ann", "bob"] {
             let api = scene.caller(rig, Caller::OwnKey);
             api.post("/v1.1/appusers", &json!({"userId": user})).await.expect(201);
@@ -185,12 +219,25 @@ impl Scene {
             Caller::OtherAppsKey => basic(OTHER_KEY, OTHER_SECRET),
             Caller::AccountKey => rig.gateway.account(),
             Caller::ServiceAccountKey => basic(&self.service.0, &self.service.1),
+            Caller::OwnIntegrationKey => basic(&self.integration_key.0, &self.integration_key.1),
+            Caller::OwnIntegrationToken => {
+                let (id, secret) = &self.integration_key;
+                Api::bearer(&self.address, &token(id, secret, &json!({"scope": "integration"})))
+            }
+            Caller::OtherIntegrationKey => {
+                basic(&self.other_integration_key.0, &self.other_integration_key.1)
+            }
         }
     }
 
     /// Asks so that a route which lets through has little to do: nothing but the user is there.
     async fn class(&self, rig: &Rig, route: &Route, caller: Caller, app: &str) -> Class {
         let named = route.path.replace("{app}", app).replace("{user}", "ann");
+        // Its own webhooks are all that an integration's key opens of the settings.
+        let named = match route.access == Access::AppOrIntegration {
+            true => named.replace("{integration}", &self.integration),
+            false => named,
+        };
         let path: Vec<&str> =
             named.split('/').map(|part| if part.starts_with('{') { NO_APP } else { part }).collect();
         let body = matches!(route.method.as_str(), "POST" | "PUT" | "PATCH").then(|| "{}".to_owned());

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use crate::harness::api::Api;
+use crate::harness::custom::v2_of_app;
 use crate::harness::process::BINARY;
 use crate::harness::scene::Scene;
 use crate::harness::simulator::of_app;
@@ -71,12 +72,14 @@ async fn with_a_key_no_secret_stands_in_the_store(engine: Engine) {
     let mut scene = start(engine, |config| config.set("secrets.key", THE_KEY)).await;
     let (made, key) = (make(&scene).await, make_key(&scene).await);
     let own = key["key"]["secret"].as_str().expect("a secret");
+    let custom = scene.rig.custom(&["*"]).await;
+    let of_custom = custom.key["secret"].as_str().expect("a secret");
     let declared = declared_secret(&scene, "+15145550191").await;
     // Killed, so that what is not yet in its place stands in the log beside it.
     scene.rig.gateway.kill();
     let id = made["webhook"]["_id"].as_str().expect("an id");
     assert!(scene.holds(id) && scene.holds("sealed"), "what was made is in the files");
-    for secret in [secret_of(&made), own, &declared, THE_KEY] {
+    for secret in [secret_of(&made), own, of_custom, &declared, THE_KEY] {
         assert!(!scene.holds(secret), "{secret} can be read");
     }
     scene.rig.gateway.start().await;
@@ -84,6 +87,7 @@ async fn with_a_key_no_secret_stands_in_the_store(engine: Engine) {
     assert_eq!(make_key(&scene).await, key);
     let opened = Api::basic(scene.rig.gateway.api_address(), key["key"]["_id"].as_str().expect("an id"), own);
     opened.get(&of_app("/webhooks")).await.expect(200);
+    custom.api.get(&v2_of_app("/integrations/me/webhooks")).await.expect(200);
     let listed = scene.rig.gateway.api().get(&of_app(&format!("/webhooks/{id}"))).await.expect(200);
     assert_eq!(secret_of(&listed), secret_of(&made));
     assert_eq!(declared_secret(&scene, "+15145550192").await, declared);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use heliograph::model::{
-    App, Clock, Id, Integration, Key, KeyScope, Limits, SystemClock, Tenant, Timestamp, Webhook,
+    App, Clock, Custom, Id, Integration, Key, KeyScope, Limits, SystemClock, Tenant, Timestamp, Webhook,
     WebhookVersion,
 };
 use heliograph::settings::{
@@ -47,7 +47,7 @@ fn declared() -> Declared {
     let scope = KeyScope::App(app.id.clone());
     let key = Key::declared("app_declared", Secret::new("fake-declared"), scope);
     Declared {
-        tenants: vec![Tenant { app, integrations: vec![integration], webhooks: Vec::new() }],
+        tenants: vec![Tenant { integrations: vec![integration], ..Tenant::new(app) }],
         keys: vec![key],
     }
 }
@@ -75,9 +75,20 @@ async fn make_key(settings: &Settings, owner: &KeyOwner) -> Key {
     settings.create_key(owner, "a key".into(), &nothing).await.expect("a key")
 }
 
+fn posting() -> WebhookChange {
+    WebhookChange { target: Some("http://example.com/".into()), ..WebhookChange::default() }
+}
+
 async fn make_webhook(settings: &Settings) -> Webhook {
-    let change = WebhookChange { target: Some("http://example.com/".into()), ..WebhookChange::default() };
-    settings.create_webhook(&app(), WebhookVersion::V1, change, &nothing).await.expect("a webhook")
+    settings.create_webhook(&app(), WebhookVersion::V1, posting(), &nothing).await.expect("a webhook")
+}
+
+/// A custom integration of an app, and a key of it.
+async fn make_custom(settings: &Settings, app: &Id<App>) -> (Custom, Key) {
+    let (custom, _) = settings.create_custom(app, None, posting(), &nothing).await.expect("a custom one");
+    let owner = KeyOwner::Integration { app: app.clone(), integration: custom.id.clone() };
+    let key = make_key(settings, &owner).await;
+    (custom, key)
 }
 
 fn refused(result: Result<impl std::fmt::Debug, SettingsError>) -> String {
@@ -98,6 +109,7 @@ async fn settings_made_are_there_again(store: Arc<dyn Store>) {
     let robot =
         settings.update_service_account(&robot.id, |one| one.name = "R2".into()).await.expect("a change");
     let robots_key = make_key(&settings, &KeyOwner::ServiceAccount(robot.id.clone())).await;
+    let (custom, customs_key) = make_custom(&settings, &made.id).await;
     let channel = settings.create_integration(integration("bb"), &nothing).await.expect("an integration");
     let limits = Limits { per_second: Some(3.0), ..Limits::default() };
     settings.limit(&channel.id, limits).await.expect("limits");
@@ -109,6 +121,9 @@ async fn settings_made_are_there_again(store: Arc<dyn Store>) {
         assert_eq!(settings.tenant(&made.id).map(|tenant| tenant.app.clone()), Some(made.clone()));
         assert_eq!(settings.key(&key.id), Some(key.clone()));
         assert_eq!(settings.key(&robots_key.id), Some(robots_key.clone()));
+        assert_eq!(settings.key(&customs_key.id), Some(customs_key.clone()));
+        let customs = settings.tenant(&made.id).map(|tenant| tenant.all_customs());
+        assert_eq!(customs, Some(vec![custom.clone()]));
         assert_eq!(settings.service_accounts(), std::slice::from_ref(&robot));
         let owner = settings.owner(&channel.id).expect("the declared app has it");
         assert_eq!((&owner.app.id, owner.integration(&channel.id)), (&app(), Some(&channel)));
@@ -198,6 +213,7 @@ async fn settings_deleted_open_nothing(store: Arc<dyn Store>) {
     let (first, second) = (make_key(&settings, &owner).await, make_key(&settings, &owner).await);
     let robot = settings.create_service_account("Robot".into(), &nothing).await.expect("a service account");
     let third = make_key(&settings, &KeyOwner::ServiceAccount(robot.id.clone())).await;
+    let (custom, fourth) = make_custom(&settings, &made.id).await;
     let own = Integration { app: made.id.clone(), ..integration("bb") };
     let own = settings.create_integration(own, &nothing).await.expect("an integration");
     let lent = settings.create_integration(integration("cc"), &nothing).await.expect("an integration");
@@ -209,13 +225,20 @@ async fn settings_deleted_open_nothing(store: Arc<dyn Store>) {
     settings.delete_app(&made.id).await.expect("an app is deleted");
     settings.delete_service_account(&robot.id).await.expect("a service account is deleted");
     for settings in [settings, open(&store).await] {
-        assert_eq!([&first, &second, &third].map(|key| settings.key(&key.id)), [None, None, None]);
+        for key in [&first, &second, &third, &fourth] {
+            assert_eq!(settings.key(&key.id), None);
+        }
         assert!(settings.tenant(&made.id).is_none() && settings.owner(&own.id).is_none());
         assert!(settings.owner(&lent.id).is_none() && settings.service_accounts().is_empty());
         assert_eq!(refused(settings.delete_app(&made.id).await), "not found");
     }
-    let left = [StoreKey::new("integration", own.id.as_str()), StoreKey::new("control", own.id.as_str())];
-    assert_eq!(store.read(&made.id, &left).await.expect("a read"), [None, None]);
+    let left = [
+        StoreKey::new("integration", own.id.as_str()),
+        StoreKey::new("control", own.id.as_str()),
+        StoreKey::new("custom", custom.id.as_str()),
+        StoreKey::new("key", fourth.id.as_str()),
+    ];
+    assert_eq!(store.read(&made.id, &left).await.expect("a read"), [None, None, None, None]);
 }
 
 async fn settings_change_one_app_at_a_time(store: Arc<dyn Store>) {
@@ -264,13 +287,17 @@ async fn settings_are_sealed_with_a_key(store: Arc<dyn Store>) {
     let key = make_key(&settings, &KeyOwner::App(app())).await;
     let channel = settings.create_integration(integration("bb"), &nothing).await.expect("an integration");
     let webhook = make_webhook(&settings).await;
+    let (_, customs_key) = make_custom(&settings, &app()).await;
     let places = [
         (ACCOUNT, "key", key.id.as_str()),
         (APP, "integration", channel.id.as_str()),
         (APP, "webhook", webhook.id.as_str()),
+        (APP, "key", customs_key.id.as_str()),
     ];
     let stored = raw(&store, &places).await;
-    for secret in [key.secret.expose(), "fake-token", "+15145550100", &webhook.secret] {
+    for secret in
+        [key.secret.expose(), "fake-token", "+15145550100", &webhook.secret, customs_key.secret.expose()]
+    {
         assert!(!stored.contains(secret), "{secret} in {stored}");
     }
     assert_eq!(stored.matches("\"sealed\":\"1:").count(), places.len(), "{stored}");
@@ -297,6 +324,7 @@ async fn settings_are_sealed_with_a_key(store: Arc<dyn Store>) {
 async fn settings_of_before_the_key_are_read(store: Arc<dyn Store>) {
     let settings = open(&store).await;
     let (key, webhook) = (make_key(&settings, &KeyOwner::App(app())).await, make_webhook(&settings).await);
+    let (_, customs_key) = make_custom(&settings, &app()).await;
     // As versions wrote it that knew neither names of keys nor of kept secrets.
     let mut batch = Batch::new(&app());
     batch.put("secret", "webhook:w", &json!({"secret": "fake-kept"}), Expect::Absent, None);
@@ -316,10 +344,12 @@ async fn settings_of_before_the_key_are_read(store: Arc<dyn Store>) {
     let places = [
         (ACCOUNT, "key", key.id.as_str()),
         (APP, "webhook", webhook.id.as_str()),
+        (APP, "key", customs_key.id.as_str()),
         (APP, "secret", "webhook:w"),
     ];
     let stored = raw(&store, &places).await;
-    for secret in [key.secret.expose(), &webhook.secret, "fake-kept"] {
+    assert_eq!(sealed.key(&customs_key.id), Some(customs_key.clone()));
+    for secret in [key.secret.expose(), &webhook.secret, "fake-kept", customs_key.secret.expose()] {
         assert!(!stored.contains(secret), "sealed with the first start that has a key: {stored}");
     }
 }

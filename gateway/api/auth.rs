@@ -8,7 +8,7 @@ use heliograph_connectors::channel::signature::prove;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::model::{App, Id, Key, KeyScope, ServiceAccount, Tenant, Timestamp};
+use crate::model::{App, Id, Integration, Key, KeyScope, ServiceAccount, Tenant, Timestamp};
 use crate::settings::Settings;
 
 use super::jwt::{self, Speaker};
@@ -39,6 +39,13 @@ pub(super) enum Authority {
         /// The `userId` of the token.
         external_id: String,
     },
+    /// What v2 lets a custom integration do in its app.
+    Integration {
+        /// The app.
+        app: Id<App>,
+        /// Which one it is.
+        integration: Id<Integration>,
+    },
 }
 
 impl Authority {
@@ -54,6 +61,7 @@ impl From<KeyScope> for Authority {
             KeyScope::Account => Authority::Account,
             KeyScope::ServiceAccount(id) => Authority::ServiceAccount(id),
             KeyScope::App(app) => Authority::App(app),
+            KeyScope::Integration { app, integration } => Authority::Integration { app, integration },
         }
     }
 }
@@ -80,7 +88,7 @@ pub(super) fn authenticate(
     Err(required())
 }
 
-/// The same at the operator's socket, where users have no business.
+/// The same at the operator's socket, where users and custom integrations have no business.
 pub(super) fn operator(
     settings: &Settings,
     headers: &HeaderMap,
@@ -88,6 +96,9 @@ pub(super) fn operator(
 ) -> Result<Authority, Problem> {
     match authenticate(settings, headers, now)?.authority {
         Authority::User { .. } => Err(Problem::forbidden("A user's token does not reach this resource")),
+        Authority::Integration { .. } => {
+            Err(Problem::forbidden("A custom integration's key does not reach this resource"))
+        }
         authority => Ok(authority),
     }
 }
@@ -113,6 +124,7 @@ fn bearer(settings: &Settings, token: &str, now: Timestamp) -> Result<Principal,
     let authority = match (speaker, scope) {
         (Speaker::User(external_id), KeyScope::App(app)) => Authority::User { app, external_id },
         (Speaker::App, scope @ KeyScope::App(_)) => scope.into(),
+        (Speaker::Integration, scope @ KeyScope::Integration { .. }) => scope.into(),
         (Speaker::Account, scope @ (KeyScope::Account | KeyScope::ServiceAccount(_))) => scope.into(),
         _ => return Err(Problem::unauthorized("The token's scope is not its key's")),
     };
@@ -126,7 +138,10 @@ pub(super) fn reach(
     app: Option<&str>,
 ) -> Result<Arc<Tenant>, Problem> {
     let id = match (authority, app) {
-        (Authority::App(own) | Authority::User { app: own, .. }, app) => {
+        (
+            Authority::App(own) | Authority::User { app: own, .. } | Authority::Integration { app: own, .. },
+            app,
+        ) => {
             if app.is_some_and(|app| app != own.as_str()) {
                 return Err(Problem::forbidden("The key belongs to another app"));
             }

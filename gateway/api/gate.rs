@@ -11,7 +11,7 @@ use http::request::Parts;
 use tracing::debug;
 
 use crate::core::CoreError;
-use crate::model::{App, Id, Tenant};
+use crate::model::{App, Id, Integration, Tenant};
 use crate::settings::ACCOUNT;
 
 use super::Api;
@@ -29,15 +29,31 @@ pub enum Access {
     App,
     /// The same, and the user whom the path names as `{user}`, by a token of their own.
     AppOrUser,
+    /// Whoever reaches the app, and a custom integration of it: what v2 lets it do. Of the settings that is its own
+    /// webhooks: where the path names an `{integration}`, it is let through to itself alone.
+    AppOrIntegration,
+    /// A key that is of one app, which the path does not name: the app's own, or a custom integration's.
+    OneApp,
+    /// A custom integration, about itself.
+    Integration,
+    /// Whoever asks; no credential is looked at.
+    Anybody,
 }
 
 impl Access {
     fn is_for(self, authority: &Authority) -> bool {
+        let is_own = matches!(self, Access::OneApp | Access::Integration);
         match authority {
-            Authority::Account | Authority::ServiceAccount(_) => true,
-            Authority::App(_) => self != Access::Account,
+            Authority::Account | Authority::ServiceAccount(_) => !is_own,
+            Authority::App(_) => !matches!(self, Access::Account | Access::Integration),
             Authority::User { .. } => self == Access::AppOrUser,
+            Authority::Integration { .. } => is_own || self == Access::AppOrIntegration,
         }
+    }
+
+    /// Whether the app is that of the key, and the path has no place for it.
+    pub(super) fn implies_app(self) -> bool {
+        matches!(self, Access::OneApp | Access::Integration)
     }
 
     /// Whether what these routes change is kept with the account.
@@ -65,6 +81,8 @@ pub(super) struct Passed {
     /// The namespace that the request's changes are committed in.
     pub(super) home: Id<App>,
     tenant: Option<Arc<Tenant>>,
+    /// The integration that the path names, or that calls about itself.
+    integration: Option<Id<Integration>>,
 }
 
 /// Around a route: lets through whom it is for.
@@ -91,14 +109,15 @@ impl Gate {
             .map_err(|_| Problem::bad_request("The path is not UTF-8"))?;
         let named = |wanted| named.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
         if !self.is_of_app {
-            return Ok(Passed { principal, home: Id::new(ACCOUNT), tenant: None });
+            return Ok(Passed { principal, home: Id::new(ACCOUNT), tenant: None, integration: None });
         }
         let tenant = reach(&self.api.settings, &principal.authority, named("app"))?;
         if let Authority::User { external_id, .. } = &principal.authority {
             self.admit_user(&tenant, named("user"), external_id).await?;
         }
+        let integration = meant(&principal.authority, named("integration"))?;
         let home = if self.access.is_above_apps() { Id::new(ACCOUNT) } else { tenant.app.id.clone() };
-        Ok(Passed { principal, home, tenant: Some(tenant) })
+        Ok(Passed { principal, home, tenant: Some(tenant), integration })
     }
 
     /// A user's token opens that user alone. Whether others exist cannot be learned with it: they are refused alike.
@@ -119,6 +138,17 @@ impl Gate {
     }
 }
 
+/// The integration that a path means. A custom integration may call itself `me`, and reaches no other.
+fn meant(authority: &Authority, named: Option<&str>) -> Result<Option<Id<Integration>>, Problem> {
+    match (authority, named) {
+        (Authority::Integration { integration, .. }, None | Some("me")) => Ok(Some(integration.clone())),
+        (Authority::Integration { integration, .. }, Some(named)) if named != integration.as_str() => {
+            Err(Problem::forbidden("Forbidden"))
+        }
+        (_, named) => Ok(named.map(Id::new)),
+    }
+}
+
 /// The app that a caller works on: named in the path, or the key's own. For routes of an app.
 #[derive(Debug)]
 pub(super) struct Caller(pub(super) Arc<Tenant>);
@@ -129,6 +159,19 @@ impl FromRequestParts<Arc<Api>> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Caller, Problem> {
         let tenant = passed(parts)?.tenant.clone();
         tenant.map(Caller).ok_or_else(Problem::internal)
+    }
+}
+
+/// The integration that a path names, `me` being understood, or the one that calls. Whether it is there is not asked.
+#[derive(Debug)]
+pub(super) struct Outlet(pub(super) Id<Integration>);
+
+impl FromRequestParts<Arc<Api>> for Outlet {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Outlet, Problem> {
+        let integration = passed(parts)?.integration.clone();
+        integration.map(Outlet).ok_or_else(Problem::internal)
     }
 }
 

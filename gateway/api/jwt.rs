@@ -7,7 +7,7 @@ use heliograph_connectors::channel::signature::hmac_sha256;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::model::{Key, Timestamp};
+use crate::model::{Key, KeyScope, Timestamp};
 
 /// Whom a token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum Speaker {
     Account,
     /// One user of an app, by the business's own id.
     User(String),
+    /// A custom integration.
+    Integration,
 }
 
 /// Why a token is not believed.
@@ -31,6 +33,7 @@ enum Scope {
     App,
     Account,
     AppUser,
+    Integration,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +71,11 @@ pub(super) fn verify(
 
 /// A token that opens what its key opens, for as long as the key is there: that is how the platform gives them out.
 pub(super) fn sign(key: &Key, now: Timestamp) -> String {
-    let scope = if key.scope.is_account() { "account" } else { "app" };
+    let scope = match key.scope {
+        KeyScope::Account | KeyScope::ServiceAccount(_) => "account",
+        KeyScope::App(_) => "app",
+        KeyScope::Integration { .. } => "integration",
+    };
     let header = json!({ "alg": "HS256", "typ": "JWT", "kid": key.id });
     let claims = json!({ "scope": scope, "iat": now.millis() / 1000 });
     signed(&header, &claims, key.secret.expose())
@@ -92,6 +99,7 @@ fn speaker(scope: Scope, user_id: Option<String>) -> Result<Speaker, Refused> {
     match scope {
         Scope::App => Ok(Speaker::App),
         Scope::Account => Ok(Speaker::Account),
+        Scope::Integration => Ok(Speaker::Integration),
         Scope::AppUser => {
             let named = user_id.filter(|id| !id.is_empty());
             named.map(Speaker::User).ok_or(Refused("A token of scope appUser must name a userId"))
@@ -104,7 +112,7 @@ pub(super) mod tests {
     use heliograph_connectors::channel::Secret;
 
     use super::*;
-    use crate::model::{Id, KeyScope};
+    use crate::model::Id;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -165,7 +173,7 @@ pub(super) mod tests {
         let critical = json!({ "alg": "HS256", "kid": "app_1", "crit": ["b64"], "b64": false });
         assert!(checked(critical, claims).is_err());
         assert!(checked(good(), json!({})).is_err());
-        assert!(checked(good(), json!({ "scope": "integration" })).is_err());
+        assert!(checked(good(), json!({ "scope": "user" })).is_err());
         for text in ["", ".", "..", "a.b", "a.b.c", "e30.e30.", "\u{1f}.\u{e9}.x"] {
             assert!(verify(text, NOW, find).is_err(), "{text}");
         }
@@ -178,6 +186,7 @@ pub(super) mod tests {
             (KeyScope::App(Id::new("a")), Speaker::App),
             (KeyScope::Account, Speaker::Account),
             (KeyScope::ServiceAccount(Id::new("s")), Speaker::Account),
+            (KeyScope::Integration { app: Id::new("a"), integration: Id::new("i") }, Speaker::Integration),
         ] {
             let token = sign(&of(scope), NOW);
             let (_, speaker) = verify(&token, NOW, find).expect("it is believed");

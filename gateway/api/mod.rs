@@ -12,6 +12,7 @@ mod cursor;
 mod deep;
 mod gate;
 mod hooks;
+mod integrations;
 mod jwt;
 mod limits;
 mod media;

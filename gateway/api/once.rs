@@ -141,6 +141,7 @@ fn name(authority: &Authority) -> String {
         Authority::ServiceAccount(id) => id.to_string(),
         Authority::App(app) => app.to_string(),
         Authority::User { app, external_id } => format!("{app}/{external_id}"),
+        Authority::Integration { app, integration } => format!("{app}/{integration}"),
     }
 }
 

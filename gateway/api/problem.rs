@@ -66,7 +66,7 @@ impl Problem {
                 None => format!("should have required property '{field}'"),
             },
             Some(field) => format!(".{field}: {}", self.message),
-            None => self.message.clone(),
+            None => capitalised(&self.message),
         }
     }
 
@@ -181,6 +181,12 @@ impl Problem {
     }
 }
 
+/// With a capital first letter, as v2's titles have.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = json!({ "error": { "code": self.code, "description": self.description() } });
@@ -238,7 +244,7 @@ impl From<SettingsError> for Problem {
         match error {
             SettingsError::NotFound => Problem::not_found(),
             SettingsError::Declared { .. } => Problem::forbidden(&description),
-            SettingsError::TooMany { .. } => Problem::bad_request(description),
+            SettingsError::TooMany { .. } | SettingsError::LastWebhook => Problem::bad_request(description),
             SettingsError::Store(error) => Problem::from(CoreError::from(error)),
         }
     }
@@ -280,6 +286,7 @@ mod tests {
         check(SettingsError::NotFound, 404, "not_found");
         check(SettingsError::Declared { what: "webhook", id: "w".into() }, 403, "forbidden");
         check(SettingsError::TooMany { owner: "an app", most: 10, what: "webhooks" }, 400, "bad_request");
+        check(SettingsError::LastWebhook, 400, "bad_request");
         check(SettingsError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
     }
 
@@ -304,7 +311,7 @@ mod tests {
                 ".content.items[0] should have required property 'title'",
             ),
             (Problem::invalid("a.b", "must be true"), "a.b: must be true", ".a.b: must be true"),
-            (Problem::bad_request("Not so: no"), "Not so: no", "Not so: no"),
+            (Problem::bad_request("not so: no"), "not so: no", "Not so: no"),
         ] {
             let v1 = json!({ "error": { "code": "bad_request", "description": description } });
             let v2 = json!({ "errors": [{ "code": "bad_request", "title": title }] });

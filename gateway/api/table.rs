@@ -110,7 +110,7 @@ impl Table {
                 method: method.clone(),
                 path: format!("{}{pattern}", self.version),
                 access,
-                is_of_app: inside.is_some(),
+                is_of_app: inside.is_some() || access.implies_app(),
                 route: route.clone(),
             });
         }
@@ -138,6 +138,10 @@ impl Table {
             router = router.route(&path, cors::asked(&methods));
         }
         for Row { path, access, is_of_app, route, .. } in self.rows {
+            if access == Access::Anybody {
+                router = router.route(&path, route);
+                continue;
+            }
             let gate = Gate { api: api.clone(), access, is_of_app };
             let route = route
                 .route_layer(from_fn_with_state(api.clone(), once::guard))

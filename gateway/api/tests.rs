@@ -147,7 +147,7 @@ fn twilio() -> Integration {
 }
 
 fn tenant(id: &str, integrations: Vec<Integration>) -> Tenant {
-    Tenant { app: App::new(Id::new(id), "Demo"), integrations, webhooks: Vec::new() }
+    Tenant { integrations, ..Tenant::new(App::new(Id::new(id), "Demo")) }
 }
 
 fn key(id: &str, scope: KeyScope) -> Key {

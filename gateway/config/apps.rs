@@ -49,7 +49,7 @@ pub(super) fn read(
             webhooks.push(read_webhook(section, &id, known, &mut seen, problems));
         }
         section.finish(problems);
-        tenants.push(Tenant { app, integrations, webhooks });
+        tenants.push(Tenant { integrations, webhooks, ..Tenant::new(app) });
     }
     (tenants, keys)
 }
@@ -165,20 +165,27 @@ fn read_webhook(
         // Without an id of its own it keeps the same one over restarts, so that its queue finds it again.
         None => hex::encode(&sha256(format!("{app} {target}").as_bytes())[..12]),
     };
-    let triggers = section.texts("triggers", problems).unwrap_or_else(|| vec!["message".into()]);
-    for unknown in triggers.iter().filter(|trigger| !known.triggers.contains(&trigger.as_str())) {
-        note(problems, &section.at("triggers"), &format!("`{unknown}` is not a trigger of v1.1"));
+    let versions = [("v1.1", WebhookVersion::V1), ("v2", WebhookVersion::V2)];
+    let version = section.word("version", &versions, problems).unwrap_or(WebhookVersion::V1);
+    let (word, usual) = match version {
+        WebhookVersion::V1 => ("v1.1", "message"),
+        WebhookVersion::V2 => ("v2", "conversation:message"),
+    };
+    let triggers = section.texts("triggers", problems).unwrap_or_else(|| vec![usual.into()]);
+    for unknown in triggers.iter().filter(|trigger| !(known.triggers)(version).contains(&trigger.as_str())) {
+        note(problems, &section.at("triggers"), &format!("`{unknown}` is not a trigger of {word}"));
     }
-    let versions = [("v1.1", WebhookVersion::V1)];
     let webhook = Webhook {
         id: Id::new(id),
         app: app.clone(),
         target,
         triggers: triggers.into_iter().collect(),
         secret: section.text("secret", problems).unwrap_or_default(),
-        version: section.word("version", &versions, problems).unwrap_or(WebhookVersion::V1),
+        version,
         include_client: section.switch("includeClient", problems).unwrap_or(false),
         include_full_user: section.switch("includeFullAppUser", problems).unwrap_or(false),
+        integration: None,
+        name: None,
         declared: true,
     };
     section.finish(problems);

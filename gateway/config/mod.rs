@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::model::{Key, KeyScope, Tenant};
+use crate::model::{Key, KeyScope, Tenant, WebhookVersion};
 
 pub use reader::Problem;
 use reader::{Section, interpolate_all, note};
@@ -165,8 +165,8 @@ const DURABLE_FINALS: &[u16] = &[410];
 pub struct Known<'a> {
     /// The channels.
     pub registry: &'a Registry,
-    /// The triggers a webhook may subscribe to.
-    pub triggers: &'a [&'a str],
+    /// The triggers that a webhook of a version may subscribe to.
+    pub triggers: fn(WebhookVersion) -> &'static [&'static str],
 }
 
 impl Config {

@@ -313,7 +313,7 @@ mod tests {
 
     fn tenant() -> Tenant {
         let app = App::new(Id::new("a"), "A");
-        Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
+        Tenant::new(app)
     }
 
     /// Buries this many letters at one moment, every third of another webhook.

@@ -179,11 +179,7 @@ mod tests {
             let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
             let integration = Integration::new(Id::new("i"), Id::new("app"), "twilio", Map::new());
             let app = App::new(Id::new("app"), "Demo");
-            Scene {
-                store,
-                core,
-                tenant: Tenant { app, integrations: vec![integration], webhooks: Vec::new() },
-            }
+            Scene { store, core, tenant: Tenant { integrations: vec![integration], ..Tenant::new(app) } }
         }
 
         /// Accepts a notification to the number.

@@ -307,7 +307,7 @@ mod tests {
     fn tenant(use_animal_names: bool) -> Tenant {
         let settings = AppSettings { use_animal_names, ..AppSettings::default() };
         let app = App { settings, ..App::new(Id::new("5963c0d619a30a2e00de36b8"), "Demo") };
-        Tenant { app, integrations: Vec::new(), webhooks: Vec::new() }
+        Tenant::new(app)
     }
 
     fn user() -> User {

@@ -255,7 +255,7 @@ mod tests {
             let channels = Channels::new(Registry::builtin(), provider, public);
             let channel = channels.build(&integration).expect("a channel");
             let app = App::new(integration.app.clone(), "Demo");
-            let tenant = Tenant { app, integrations: vec![integration], webhooks: Vec::new() };
+            let tenant = Tenant { integrations: vec![integration], ..Tenant::new(app) };
             let clock = Arc::new(SystemClock);
             let store: Arc<dyn Store> = Arc::new(Embedded::open(MEMORY, clock.clone()).expect("a store"));
             let metrics = Arc::new(Metrics::default());

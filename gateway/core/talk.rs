@@ -187,7 +187,7 @@ mod tests {
     fn tenant() -> Tenant {
         let of = |id| Integration::new(Id::new(id), Id::new("app"), "twilio", Map::new());
         let integrations = vec![of("a"), of("b"), of("c")];
-        Tenant { app: App::new(Id::new("app"), "Demo"), integrations, webhooks: Vec::new() }
+        Tenant { integrations, ..Tenant::new(App::new(Id::new("app"), "Demo")) }
     }
 
     fn chosen(user: &User, conversation: &str, toward: Option<Toward>) -> Result<Option<String>, CoreError> {

@@ -8,7 +8,7 @@ use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Client, ClientStatus, Id, Timestamp, User};
+use super::{Client, ClientStatus, Custom, Id, Timestamp, User};
 
 /// A tenant: users, conversations and integrations live inside one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ pub struct AppSettings {
 /// A credential.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
-    /// `app_…`, `act_…` or `svc_…`.
+    /// `app_…`, `act_…`, `svc_…` or `int_…`.
     pub id: String,
     /// What people call it; its id in the configuration file.
     pub name: String,
@@ -118,12 +118,27 @@ pub enum KeyScope {
     ServiceAccount(Id<ServiceAccount>),
     /// One app.
     App(Id<App>),
+    /// One app for a custom integration of it, and of its settings that integration's webhooks.
+    Integration {
+        /// The app.
+        app: Id<App>,
+        /// Which one it is.
+        integration: Id<Integration>,
+    },
 }
 
 impl KeyScope {
     /// Whether it reaches every app.
     pub fn is_account(&self) -> bool {
         matches!(self, KeyScope::Account | KeyScope::ServiceAccount(_))
+    }
+
+    /// Whether it reaches this app alone, or part of it.
+    pub fn is_inside(&self, app: &Id<App>) -> bool {
+        match self {
+            KeyScope::App(own) | KeyScope::Integration { app: own, .. } => own == app,
+            KeyScope::Account | KeyScope::ServiceAccount(_) => false,
+        }
     }
 }
 
@@ -302,6 +317,12 @@ pub struct Webhook {
     /// Whether the whole user is included.
     #[serde(default)]
     pub include_full_user: bool,
+    /// The custom integration it was made for; without one it is its own.
+    #[serde(default)]
+    pub integration: Option<Id<Integration>>,
+    /// What people call it, as the custom integration that it is.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Whether it comes from the configuration file, so that the API may not change it.
     #[serde(default)]
     pub declared: bool,
@@ -334,11 +355,18 @@ pub struct Tenant {
     pub app: App,
     /// Its channels.
     pub integrations: Vec<Integration>,
-    /// Its subscriptions.
+    /// Its subscriptions, oldest first.
     pub webhooks: Vec<Webhook>,
+    /// The custom integrations that were made for it.
+    pub customs: Vec<Custom>,
 }
 
 impl Tenant {
+    /// An app for which nothing is set up yet.
+    pub fn new(app: App) -> Tenant {
+        Tenant { app, integrations: Vec::new(), webhooks: Vec::new(), customs: Vec::new() }
+    }
+
     /// A person as they can be reached: on an integration that is gone they are inactive.
     pub fn reaching(&self, mut user: User) -> User {
         let gone = |client: &&mut Client| self.integration(&client.integration).is_none();
@@ -376,6 +404,8 @@ mod tests {
             version: WebhookVersion::V1,
             include_client: false,
             include_full_user: false,
+            integration: None,
+            name: None,
             declared: false,
         };
         let key = Key::declared("k", Secret::new(secret), KeyScope::Account);

@@ -3,6 +3,7 @@
 mod app;
 mod clock;
 mod conversation;
+mod custom;
 mod delivery;
 mod deployment;
 mod event;
@@ -10,6 +11,7 @@ mod id;
 mod job;
 mod media;
 mod message;
+mod particulars;
 mod seal;
 mod template;
 mod user;
@@ -21,19 +23,21 @@ pub use app::{
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use conversation::{Controller, Conversation, ConversationKind, Held, Participant, Whole};
+pub use custom::Custom;
 pub use delivery::{
     Booked, Delivery, DeliveryError, Doubt, Moment, Notified, Part, Purpose, Slowdown, Standing, State,
     Total, answer_in_words, wait_in_words,
 };
 pub use deployment::Deployment;
-pub use event::{
-    ControlAction, ControlError, CreationReason, DeliverySubject, Departed, Event, EventDestination,
-    LinkOutcome, Referral, Union, What,
-};
+pub use event::{Event, What};
 pub use id::Id;
 pub use job::{Act, Job, NewJob, Priority, Work};
 pub use media::{Blob, MediaFile};
 pub use message::{Author, Markup, Message, Quoted, Reference, Role, Source};
+pub use particulars::{
+    ControlAction, ControlError, CreationReason, DeliverySubject, Departed, EventDestination, LinkOutcome,
+    Referral, Union,
+};
 pub use seal::{Seal, SealBroken};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};

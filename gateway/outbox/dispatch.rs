@@ -328,7 +328,7 @@ impl Outbox {
         let nobody = || {
             // Of an app that is gone nobody is left to be told.
             let app = App::new(claim.job.app.clone(), "");
-            Arc::new(Tenant { app, integrations: Vec::new(), webhooks: Vec::new() })
+            Arc::new(Tenant::new(app))
         };
         let tenant = self.settings.tenant(&claim.job.app).unwrap_or_else(nobody);
         let settled = match self.core.abandon_expired(&tenant, delivery).await {

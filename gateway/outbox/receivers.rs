@@ -191,6 +191,8 @@ mod tests {
             version: WebhookVersion::V1,
             include_client: false,
             include_full_user: false,
+            integration: None,
+            name: None,
             declared: true,
         }
     }

@@ -1,9 +1,10 @@
 //! Apps that the API makes.
 
-use crate::model::{App, Id, Integration, NewJob, Webhook};
+use crate::model::{App, Custom, Id, Integration, NewJob, Webhook};
 use crate::store::{Batch, Record, SecretRecord, StoreError, Versioned};
 
 use super::control::Control;
+use super::customs::CUSTOMS;
 use super::integrations::INTEGRATIONS;
 use super::menus::{KeptMenu, OF_APP};
 use super::webhooks::WEBHOOKS;
@@ -68,6 +69,11 @@ impl Settings {
             inside.delete(Webhook::KIND, &webhook);
             inside.remove(WEBHOOKS, webhook);
         }
+        for custom in self.members(id, CUSTOMS).await? {
+            inside.delete(Custom::KIND, &custom);
+            inside.remove(CUSTOMS, custom);
+        }
+        self.delete_integration_keys(&mut inside, id).await?;
         // First what lies in it: if this ends half way, the app is still there to be deleted.
         self.write(&mut changes, inside).await?;
         let owner = KeyOwner::App(id.clone());

@@ -5,6 +5,7 @@
 
 mod apps;
 mod control;
+mod customs;
 mod deployments;
 mod integrations;
 mod keys;
@@ -102,6 +103,9 @@ pub enum SettingsError {
         /// Of what.
         what: &'static str,
     },
+    /// A custom integration without a webhook would be none.
+    #[error("A custom integration keeps at least one webhook")]
+    LastWebhook,
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),

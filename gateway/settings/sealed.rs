@@ -116,6 +116,7 @@ impl Settings {
             let kept: Vec<String> = tenant.webhooks.iter().map(KeptSecret::name_for).collect();
             self.store.seal_stored::<KeptSecret>(id, &kept, seal).await?;
             self.seal_keys(&KeyOwner::App(id.clone())).await?;
+            self.seal_integration_keys(id).await?;
         }
         let deployments = self.members(&account(), DEPLOYMENTS).await?;
         self.store.seal_stored::<Deployment>(&account(), &deployments, seal).await?;

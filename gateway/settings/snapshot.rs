@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::model::{App, Id, Integration, Key, ServiceAccount, Tenant};
+use crate::model::{App, Id, Integration, Key, KeyScope, ServiceAccount, Tenant};
 use crate::store::{Cut, StoreError};
 
 use super::{Changes, Declared, KeyOwner, Settings};
@@ -44,7 +44,7 @@ impl Settings {
     pub(super) async fn reload_one(&self, declared: &Declared, touched: &KeyOwner) -> Result<(), StoreError> {
         let mut snapshot = Snapshot::clone(&self.snapshot.load());
         match touched {
-            KeyOwner::App(app) => {
+            KeyOwner::App(app) | KeyOwner::Integration { app, .. } => {
                 snapshot.forget_app(app);
                 self.read_app(&mut snapshot, declared, app).await?;
             }
@@ -67,7 +67,7 @@ impl Settings {
         let mut tenant = match declared.tenants.iter().find(|tenant| tenant.app.id == *id) {
             Some(tenant) => tenant.clone(),
             None => match self.stored_app(id).await? {
-                Some(app) => Tenant { app: app.value, integrations: Vec::new(), webhooks: Vec::new() },
+                Some(app) => Tenant::new(app.value),
                 None => return Ok(()),
             },
         };
@@ -77,9 +77,17 @@ impl Settings {
             }
         }
         tenant.webhooks.extend(self.stored_webhooks(id).await?);
+        tenant.customs = self.stored_customs(id).await?;
         self.control_all(&mut tenant).await?;
+        let mut keys = self.stored_keys(&KeyOwner::App(id.clone())).await?;
+        // One for a declared webhook that is not in the file any more opens nothing.
+        let has_owner = |key: &Key| match &key.scope {
+            KeyScope::Integration { integration, .. } => tenant.custom(integration).is_some(),
+            _ => true,
+        };
+        keys.extend(self.stored_integration_keys(id).await?.into_iter().filter(has_owner));
         snapshot.enter_app(tenant);
-        snapshot.enter_keys(self.stored_keys(&KeyOwner::App(id.clone())).await?);
+        snapshot.enter_keys(keys);
         Ok(())
     }
 
@@ -132,17 +140,12 @@ impl Snapshot {
         for integration in &tenant.integrations {
             self.owners.remove(&integration.id);
         }
-        self.forget_keys(&KeyOwner::App(id.clone()));
+        self.keys.retain(|_, key| key.declared || !key.scope.is_inside(id));
     }
 
     fn forget_service_account(&mut self, id: &Id<ServiceAccount>) {
         self.service_accounts.remove(id);
-        self.forget_keys(&KeyOwner::ServiceAccount(id.clone()));
-    }
-
-    /// Takes an owner's stored keys out.
-    fn forget_keys(&mut self, owner: &KeyOwner) {
-        let scope = owner.scope();
+        let scope = KeyScope::ServiceAccount(id.clone());
         self.keys.retain(|_, key| key.declared || key.scope != scope);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{App, Id, Webhook, WebhookVersion};
+use crate::model::{App, Id, Integration, Tenant, Timestamp, Webhook, WebhookVersion};
 use crate::store::{Batch, Expect, SecretRecord, StoreError};
 
 use super::{Also, KeyOwner, Settings, SettingsError, fresh_secret};
@@ -63,7 +63,8 @@ impl SecretRecord for KeptSecret {
 }
 
 impl Settings {
-    /// Adds a subscription. `change.target` must be there. What `also` adds is committed with it.
+    /// Adds a subscription that is its own custom integration. `change.target` must be there. What `also` adds is
+    /// committed with it.
     pub async fn create_webhook(
         &self,
         app: &Id<App>,
@@ -73,26 +74,59 @@ impl Settings {
     ) -> Result<Webhook, SettingsError> {
         let mut changes = self.changes().await?;
         let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
+        let now = changes.moment(self.clock.now());
+        let mut batch = Batch::new(app);
+        let webhook = self.enter_webhook(&mut batch, &tenant, (version, None, now), change)?;
+        also(&mut batch, &webhook);
+        self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await?;
+        Ok(webhook)
+    }
+
+    /// Adds a subscription to a custom integration.
+    pub async fn create_webhook_of(
+        &self,
+        app: &Id<App>,
+        integration: &Id<Integration>,
+        change: WebhookChange,
+        also: Also<'_, Webhook>,
+    ) -> Result<Webhook, SettingsError> {
+        let mut changes = self.changes().await?;
+        let tenant = self.known_custom(app, integration)?;
+        let now = changes.moment(self.clock.now());
+        let of = (WebhookVersion::V2, Some(integration.clone()), now);
+        let mut batch = Batch::new(app);
+        let webhook = self.enter_webhook(&mut batch, &tenant, of, change)?;
+        also(&mut batch, &webhook);
+        self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await?;
+        Ok(webhook)
+    }
+
+    /// Enters a new subscription into a batch, unless the app has as many as it may have.
+    pub(super) fn enter_webhook(
+        &self,
+        batch: &mut Batch,
+        tenant: &Tenant,
+        (version, integration, now): (WebhookVersion, Option<Id<Integration>>, Timestamp),
+        change: WebhookChange,
+    ) -> Result<Webhook, SettingsError> {
         if tenant.webhooks.len() >= WEBHOOKS_MAX {
             return Err(SettingsError::TooMany { owner: "an app", most: WEBHOOKS_MAX, what: "webhooks" });
         }
-        let now = self.clock.now();
         let webhook = Webhook {
             id: Id::fresh(now),
-            app: app.clone(),
+            app: tenant.app.id.clone(),
             target: change.target.unwrap_or_default(),
             triggers: change.triggers.unwrap_or_else(|| BTreeSet::from(["message".to_owned()])),
             secret: fresh_secret(),
             version,
             include_client: change.include_client.unwrap_or(false),
             include_full_user: change.include_full_user.unwrap_or(false),
+            integration,
+            name: None,
             declared: false,
         };
-        let mut batch = Batch::new(app);
         batch.put_sealed(&*self.seal, &webhook, Expect::Absent, None);
         batch.append(WEBHOOKS, now.millis(), webhook.id.as_str());
-        also(&mut batch, &webhook);
-        self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await?;
         Ok(webhook)
     }
 
@@ -104,37 +138,75 @@ impl Settings {
         change: WebhookChange,
     ) -> Result<Webhook, SettingsError> {
         let mut changes = self.changes().await?;
-        self.refuse_declared(app, id)?;
-        let read = self.store.load_sealed::<Webhook>(app, id.as_str(), &*self.seal).await?;
-        let mut read = read.ok_or(SettingsError::NotFound)?;
-        let webhook = &mut read.value;
-        webhook.target = change.target.unwrap_or_else(|| webhook.target.clone());
-        webhook.triggers = change.triggers.unwrap_or_else(|| webhook.triggers.clone());
-        webhook.include_client = change.include_client.unwrap_or(webhook.include_client);
-        webhook.include_full_user = change.include_full_user.unwrap_or(webhook.include_full_user);
+        let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
+        let webhook = tenant.webhook(id).ok_or(SettingsError::NotFound)?;
         let mut batch = Batch::new(app);
-        batch.put_sealed(&*self.seal, &read.value, Expect::Version(read.version), None);
+        let apply = |webhook: &mut Webhook| {
+            webhook.target = change.target.unwrap_or_else(|| webhook.target.clone());
+            webhook.triggers = change.triggers.unwrap_or_else(|| webhook.triggers.clone());
+            webhook.include_client = change.include_client.unwrap_or(webhook.include_client);
+            webhook.include_full_user = change.include_full_user.unwrap_or(webhook.include_full_user);
+        };
+        let changed = self.enter_change(&mut batch, webhook, apply).await?;
         self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await?;
+        Ok(changed)
+    }
+
+    /// Enters a change of a subscription into a batch, unless the file declares it.
+    pub(super) async fn enter_change(
+        &self,
+        batch: &mut Batch,
+        webhook: &Webhook,
+        change: impl FnOnce(&mut Webhook),
+    ) -> Result<Webhook, SettingsError> {
+        refuse_declared(webhook)?;
+        let read = self.store.load_sealed::<Webhook>(&webhook.app, webhook.id.as_str(), &*self.seal).await?;
+        let mut read = read.ok_or(SettingsError::NotFound)?;
+        change(&mut read.value);
+        batch.put_sealed(&*self.seal, &read.value, Expect::Version(read.version), None);
         Ok(read.value)
     }
 
-    /// Removes a subscription. What is on its way to it is dropped when its turn comes.
+    /// Removes a subscription. What is on its way to it is dropped when its turn comes. The last one of a custom
+    /// integration that was made as such stays; where it is its own, the keys of that go with it.
     pub async fn delete_webhook(&self, app: &Id<App>, id: &Id<Webhook>) -> Result<(), SettingsError> {
         let mut changes = self.changes().await?;
-        self.refuse_declared(app, id)?;
+        let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
+        let webhook = tenant.webhook(id).ok_or(SettingsError::NotFound)?;
+        refuse_declared(webhook)?;
+        let owner = webhook.owner();
+        let is_last = tenant.webhooks_of(&owner).count() == 1;
+        if is_last && tenant.customs.iter().any(|custom| custom.id == owner) {
+            return Err(SettingsError::LastWebhook);
+        }
+        let mut batch = Batch::new(app);
+        batch.delete(Webhook::KIND, id.as_str());
+        batch.remove(WEBHOOKS, id.as_str());
+        if is_last {
+            let owner = KeyOwner::Integration { app: app.clone(), integration: owner };
+            self.delete_keys(&mut batch, &owner).await?;
+        }
+        self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await
+    }
+
+    /// Removes a subscription of a custom integration, which keeps at least one.
+    pub async fn delete_webhook_of(
+        &self,
+        app: &Id<App>,
+        integration: &Id<Integration>,
+        id: &Id<Webhook>,
+    ) -> Result<(), SettingsError> {
+        let mut changes = self.changes().await?;
+        let tenant = self.known_custom(app, integration)?;
+        let webhook = tenant.webhooks_of(integration).find(|webhook| webhook.id == *id);
+        refuse_declared(webhook.ok_or(SettingsError::NotFound)?)?;
+        if tenant.webhooks_of(integration).count() == 1 {
+            return Err(SettingsError::LastWebhook);
+        }
         let mut batch = Batch::new(app);
         batch.delete(Webhook::KIND, id.as_str());
         batch.remove(WEBHOOKS, id.as_str());
         self.commit(&mut changes, batch, &KeyOwner::App(app.clone())).await
-    }
-
-    fn refuse_declared(&self, app: &Id<App>, id: &Id<Webhook>) -> Result<(), SettingsError> {
-        let tenant = self.tenant(app).ok_or(SettingsError::NotFound)?;
-        match tenant.webhook(id) {
-            None => Err(SettingsError::NotFound),
-            Some(webhook) if webhook.declared => Err(SettingsError::declared("webhook", id)),
-            Some(_) => Ok(()),
-        }
     }
 
     pub(super) async fn stored_webhooks(&self, app: &Id<App>) -> Result<Vec<Webhook>, StoreError> {
@@ -159,5 +231,12 @@ impl Settings {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+fn refuse_declared(webhook: &Webhook) -> Result<(), SettingsError> {
+    match webhook.declared {
+        true => Err(SettingsError::declared("webhook", &webhook.id)),
+        false => Ok(()),
     }
 }

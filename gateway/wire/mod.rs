@@ -19,6 +19,14 @@ pub fn subscribes(webhook: &Webhook, event: &Event) -> bool {
     }
 }
 
+/// Every name that a webhook of a version may subscribe to.
+pub fn triggers_of(version: WebhookVersion) -> &'static [&'static str] {
+    match version {
+        WebhookVersion::V1 => v1::TRIGGERS,
+        WebhookVersion::V2 => v2::TRIGGERS,
+    }
+}
+
 /// What a webhook is posted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payload {

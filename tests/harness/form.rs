@@ -34,6 +34,18 @@ impl Form {
         self
     }
 
+    /// With a file in a field that nobody named, as the vendor's client sends what is in memory.
+    pub(crate) fn nameless(mut self, name: &str, bytes: &[u8]) -> Form {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        self.0.extend_from_slice(head.as_bytes());
+        self.0.extend_from_slice(bytes);
+        self.0.extend_from_slice(b"\r\n");
+        self
+    }
+
     /// Its type and its body.
     pub(crate) fn finished(mut self) -> (String, Vec<u8>) {
         self.0.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());

@@ -65,7 +65,7 @@ pub(super) async fn create(
 }
 
 /// `POST /attachments/remove`
-pub(super) async fn remove(
+pub(in crate::api) async fn remove(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
     marked: Marked,

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::api::gate::Caller;
+use crate::api::integrations::within;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named, whole};
 use crate::wire::v1;
 
-use super::integrations::{IntegrationPath, named, within};
+use super::integrations::{IntegrationPath, named};
 
 /// How long the provider may take for all that one request needs.
 const PROVIDER_TIME: Duration = Duration::from_secs(20);

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::api::integrations::{DEPLOYED, DEPLOYMENT, built, connected, made_from, numbers};
 use crate::api::once::Marked;
 use crate::api::page::Page;
 use crate::api::problem::Problem;
@@ -16,11 +17,6 @@ use crate::api::receive::{ApiBody, Named};
 use crate::model::{Deployment, Id, Integration};
 use crate::settings::ACCOUNT;
 use crate::wire::v1::{self, NewDeployment};
-
-use super::integrations::{DEPLOYMENT, built, connected};
-
-/// The channel whose numbers these are.
-pub(super) const KIND: &str = "whatsapp";
 
 /// The deployment a path names.
 #[derive(Debug, Deserialize)]
@@ -35,9 +31,9 @@ pub(super) async fn create(
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let given = NewDeployment::parse(&body)?;
-    let (now, settings) = (api.core.now(), api.channels.known(KIND, given.settings));
+    let (now, settings) = (api.core.now(), api.channels.known(DEPLOYED, given.settings));
     let (id, account) = (Id::<Deployment>::fresh(now), Id::new(ACCOUNT));
-    let number = Integration::new(Id::new(id.as_str()), account, KIND, settings);
+    let number = Integration::new(Id::new(id.as_str()), account, DEPLOYED, settings);
     let facts = connected(&api, &*built(&api, &number)?).await?;
     let deployment =
         Deployment { id, hosting: given.hosting, settings: number.settings, facts, created: now };
@@ -50,7 +46,7 @@ pub(super) async fn create(
 /// `GET /whatsapp/deployments`
 pub(super) async fn list(State(api): State<Arc<Api>>, page: Page) -> Result<Json<Value>, Problem> {
     let deployments = api.settings.deployments().await?;
-    let own = deployments.iter().map(|one| v1::deployment(one, user_of(&api, &one.id).as_ref()));
+    let own = deployments.iter().map(|one| v1::deployment(one, made_from(&api, &one.id).as_ref()));
     let others = numbers(&api).into_iter().filter(|one| !one.facts.contains_key(DEPLOYMENT));
     Ok(Json(page.of("deployments", own.chain(others.map(|one| v1::as_deployment(&one))))))
 }
@@ -86,27 +82,14 @@ pub(super) async fn verify(
     ))
 }
 
-/// The integration made from a deployment.
-pub(super) fn user_of(api: &Api, id: &Id<Deployment>) -> Option<Integration> {
-    let is_it = |one: &Integration| one.facts.get(DEPLOYMENT).is_some_and(|used| used == id.as_str());
-    numbers(api).into_iter().find(is_it)
-}
-
 /// A deployment, or a number that goes for one, as it is shown.
 async fn find(api: &Api, path: &DeploymentPath) -> Result<Value, Problem> {
     let id = Id::new(&*path.deployment);
     if let Some(found) = api.settings.deployment(&id).await? {
-        return Ok(v1::deployment(&found, user_of(api, &id).as_ref()));
+        return Ok(v1::deployment(&found, made_from(api, &id).as_ref()));
     }
     let number = numbers(api).into_iter().find(|one| one.id.as_str() == path.deployment);
     number.map(|one| v1::as_deployment(&one)).ok_or_else(Problem::not_found)
-}
-
-/// Every WhatsApp number of every app.
-fn numbers(api: &Api) -> Vec<Integration> {
-    let tenants = api.settings.tenants();
-    let all = tenants.iter().flat_map(|tenant| &tenant.integrations);
-    all.filter(|integration| integration.kind == KIND).cloned().collect()
 }
 
 fn shown_new(deployment: &Deployment) -> Value {

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::api::gate::Caller;
+use crate::api::integrations::refused;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
 use crate::model::{Id, Integration, NewJob, Tenant};
 use crate::wire::v1;
 
-use super::integrations::{IntegrationPath, named, refused};
+use super::integrations::{IntegrationPath, named};
 
 /// `GET /menu`
 pub(super) async fn read_of_app(

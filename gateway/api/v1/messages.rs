@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn pages_are_linked_by_their_long_path() {
         let app = App::new(Id::new("5963"), "Demo");
-        let tenant = Tenant { app, integrations: Vec::new(), webhooks: Vec::new() };
+        let tenant = Tenant::new(app);
         let url = |user| {
             page_url("https://hub.example.org/a", &tenant, user, "after", Timestamp::from_millis(1500))
         };

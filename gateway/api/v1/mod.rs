@@ -27,6 +27,9 @@ use serde::Deserialize;
 use super::gate::Access::{Account, AccountOrApp, App, AppOrUser};
 use super::table::{Shapes, Table};
 
+// It is the same in both versions.
+pub(super) use attachments::remove as remove_attachment;
+
 /// The routes of `/v1.1`, and of `/v1` what the vendor's clients still call there.
 pub(super) fn table() -> Table {
     let table = apps_and_keys(Table::at("/v1.1", Shapes::Both));

@@ -30,7 +30,7 @@ pub(super) async fn create(
     marked: Marked,
     ApiBody(body): ApiBody,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let change = change(WebhookFields::parse(&body, api.core.now())?);
+    let change = change(WebhookFields::parse(&body, WebhookVersion::V1)?);
     if change.target.is_none() {
         return Err(Problem::required("target"));
     }
@@ -65,8 +65,10 @@ pub(super) async fn update(
     Named(path): Named<WebhookPath>,
     ApiBody(body): ApiBody,
 ) -> Result<Json<Value>, Problem> {
-    let change = change(WebhookFields::parse(&body, api.core.now())?);
-    let webhook = api.settings.update_webhook(&tenant.app.id, &Id::new(path.webhook), change).await?;
+    let id = Id::new(path.webhook);
+    let version = tenant.webhook(&id).ok_or(SettingsError::NotFound)?.version;
+    let change = change(WebhookFields::parse(&body, version)?);
+    let webhook = api.settings.update_webhook(&tenant.app.id, &id, change).await?;
     Ok(shown(&webhook))
 }
 

@@ -20,7 +20,7 @@ use crate::wire::v2::{self, DisplayName};
 /// The key a path names.
 #[derive(Debug, Deserialize)]
 pub(super) struct KeyPath {
-    key: String,
+    pub(super) key: String,
 }
 
 fn owner(tenant: &Tenant) -> KeyOwner {
@@ -67,6 +67,7 @@ pub(super) async fn delete(
     Ok(Json(json!({})))
 }
 
-fn shown(key: &Key) -> Value {
+/// A key, wrapped in its name.
+pub(super) fn shown(key: &Key) -> Value {
     json!({ "key": v2::key(key) })
 }

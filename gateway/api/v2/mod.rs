@@ -2,22 +2,34 @@
 
 mod activities;
 mod apps;
+mod attachments;
 mod clients;
 mod conversations;
 mod devices;
+mod integration_keys;
+mod integrations;
 mod keys;
 mod messages;
+mod oauth;
 mod participants;
 mod users;
+mod webhooks;
 
 use serde::Deserialize;
 
-use super::gate::Access::{Account, AccountOrApp, App};
+use super::gate::Access::{Account, AccountOrApp, Anybody, App, AppOrIntegration, Integration, OneApp};
 use super::table::{Shapes, Table};
+use super::v1::remove_attachment;
 
-/// The routes of `/v2`.
+/// The routes of `/v2` and `/oauth`.
 pub(super) fn table() -> Table {
-    talks(people(apps_and_keys(Table::at("/v2", Shapes::Long))))
+    let table = talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))));
+    table
+        .get("/tokenInfo", OneApp, oauth::token_info)
+        .then_at("/oauth")
+        .get("/authorize", Anybody, oauth::refuse)
+        .post("/token", Anybody, oauth::refuse)
+        .delete("/authorization", Integration, oauth::revoke)
 }
 
 fn apps_and_keys(table: Table) -> Table {
@@ -35,37 +47,73 @@ fn apps_and_keys(table: Table) -> Table {
 
 fn people(table: Table) -> Table {
     table
-        .post("/apps/{app}/users", App, users::create)
-        .get("/apps/{app}/users", App, users::list)
-        .get("/apps/{app}/users/{user}", App, users::read)
-        .patch("/apps/{app}/users/{user}", App, users::update)
-        .delete("/apps/{app}/users/{user}", App, users::delete)
-        .delete("/apps/{app}/users/{user}/personalinformation", App, users::forget_profile)
-        .post("/apps/{app}/users/{user}/sync", App, users::sync)
-        .post("/apps/{app}/users/{user}/clients", App, clients::create)
-        .get("/apps/{app}/users/{user}/clients", App, clients::list)
-        .delete("/apps/{app}/users/{user}/clients/{client}", App, clients::delete)
-        .get("/apps/{app}/users/{user}/devices", App, devices::list)
-        .get("/apps/{app}/users/{user}/devices/{device}", App, devices::read)
+        .post("/apps/{app}/users", AppOrIntegration, users::create)
+        .get("/apps/{app}/users", AppOrIntegration, users::list)
+        .get("/apps/{app}/users/{user}", AppOrIntegration, users::read)
+        .patch("/apps/{app}/users/{user}", AppOrIntegration, users::update)
+        .delete("/apps/{app}/users/{user}", AppOrIntegration, users::delete)
+        .delete("/apps/{app}/users/{user}/personalinformation", AppOrIntegration, users::forget_profile)
+        .post("/apps/{app}/users/{user}/sync", AppOrIntegration, users::sync)
+        .post("/apps/{app}/users/{user}/clients", AppOrIntegration, clients::create)
+        .get("/apps/{app}/users/{user}/clients", AppOrIntegration, clients::list)
+        .delete("/apps/{app}/users/{user}/clients/{client}", AppOrIntegration, clients::delete)
+        .get("/apps/{app}/users/{user}/devices", AppOrIntegration, devices::list)
+        .get("/apps/{app}/users/{user}/devices/{device}", AppOrIntegration, devices::read)
+}
+
+fn outlets(table: Table) -> Table {
+    table
+        .post("/apps/{app}/attachments", AppOrIntegration, attachments::create)
+        .post("/apps/{app}/attachments/remove", AppOrIntegration, remove_attachment)
+        .post("/apps/{app}/integrations", App, integrations::create)
+        .get("/apps/{app}/integrations", App, integrations::list)
+        .get("/apps/{app}/integrations/{integration}", App, integrations::read)
+        .patch("/apps/{app}/integrations/{integration}", App, integrations::update)
+        .delete("/apps/{app}/integrations/{integration}", App, integrations::delete)
+        .post("/apps/{app}/integrations/{integration}/keys", App, integration_keys::create)
+        .get("/apps/{app}/integrations/{integration}/keys", App, integration_keys::list)
+        .get("/apps/{app}/integrations/{integration}/keys/{key}", App, integration_keys::read)
+        .delete("/apps/{app}/integrations/{integration}/keys/{key}", App, integration_keys::delete)
+        .post("/apps/{app}/integrations/{integration}/webhooks", AppOrIntegration, webhooks::create)
+        .get("/apps/{app}/integrations/{integration}/webhooks", AppOrIntegration, webhooks::list)
+        .get("/apps/{app}/integrations/{integration}/webhooks/{webhook}", AppOrIntegration, webhooks::read)
+        .patch(
+            "/apps/{app}/integrations/{integration}/webhooks/{webhook}",
+            AppOrIntegration,
+            webhooks::update,
+        )
+        .delete(
+            "/apps/{app}/integrations/{integration}/webhooks/{webhook}",
+            AppOrIntegration,
+            webhooks::delete,
+        )
 }
 
 fn talks(table: Table) -> Table {
     table
-        .post("/apps/{app}/conversations", App, conversations::create)
-        .get("/apps/{app}/conversations", App, conversations::list)
-        .get("/apps/{app}/conversations/{conversation}", App, conversations::read)
-        .patch("/apps/{app}/conversations/{conversation}", App, conversations::update)
-        .delete("/apps/{app}/conversations/{conversation}", App, conversations::delete)
-        .post("/apps/{app}/conversations/{conversation}/join", App, participants::join)
-        .get("/apps/{app}/conversations/{conversation}/participants", App, participants::list)
-        .post("/apps/{app}/conversations/{conversation}/leave", App, participants::leave)
-        .post("/apps/{app}/conversations/{conversation}/messages", App, messages::create)
-        .get("/apps/{app}/conversations/{conversation}/messages", App, messages::list)
-        .delete("/apps/{app}/conversations/{conversation}/messages", App, messages::delete_all)
-        .delete("/apps/{app}/conversations/{conversation}/messages/{message}", App, messages::delete)
-        .post("/apps/{app}/conversations/{conversation}/activity", App, activities::create)
-        .post("/apps/{app}/conversations/{conversation}/download", App, conversations::download)
-        .post("/apps/{app}/conversations/{conversation}/conversionEvents", App, conversations::convert)
+        .post("/apps/{app}/conversations", AppOrIntegration, conversations::create)
+        .get("/apps/{app}/conversations", AppOrIntegration, conversations::list)
+        .get("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::read)
+        .patch("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::update)
+        .delete("/apps/{app}/conversations/{conversation}", AppOrIntegration, conversations::delete)
+        .post("/apps/{app}/conversations/{conversation}/join", AppOrIntegration, participants::join)
+        .get("/apps/{app}/conversations/{conversation}/participants", AppOrIntegration, participants::list)
+        .post("/apps/{app}/conversations/{conversation}/leave", AppOrIntegration, participants::leave)
+        .post("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::create)
+        .get("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::list)
+        .delete("/apps/{app}/conversations/{conversation}/messages", AppOrIntegration, messages::delete_all)
+        .delete(
+            "/apps/{app}/conversations/{conversation}/messages/{message}",
+            AppOrIntegration,
+            messages::delete,
+        )
+        .post("/apps/{app}/conversations/{conversation}/activity", AppOrIntegration, activities::create)
+        .post("/apps/{app}/conversations/{conversation}/download", AppOrIntegration, conversations::download)
+        .post(
+            "/apps/{app}/conversations/{conversation}/conversionEvents",
+            AppOrIntegration,
+            conversations::convert,
+        )
 }
 
 /// The conversation a path names.

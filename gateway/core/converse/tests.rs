@@ -26,7 +26,8 @@ impl Stage {
         let core = Core::new(store.clone(), clock, policy, |_, _| true, Arc::default());
         let integration = Integration::new(Id::new("a"), Id::new("app"), "twilio", Map::new());
         let app = App::new(Id::new("app"), "Demo");
-        let tenant = Tenant { app, integrations: vec![integration], webhooks: vec![webhook()] };
+        let tenant =
+            Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
         let mut known = Known::stranger(core.now());
         known.user.clients.push(Client::new(Id::new("c"), Id::new("a"), "twilio", "+15145550101"));
         known.conversation.message_count = messages;
@@ -80,6 +81,8 @@ fn webhook() -> Webhook {
         version: WebhookVersion::V1,
         include_client: false,
         include_full_user: false,
+        integration: None,
+        name: None,
         declared: false,
     }
 }

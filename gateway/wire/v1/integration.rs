@@ -7,14 +7,8 @@ use crate::wire::written::Written;
 
 /// An integration. `shown` names the settings and facts that are no secrets; `hooks` is where its provider calls.
 pub fn integration(integration: &Integration, shown: &[&str], hooks: &str) -> Value {
-    let Integration { id, kind, display_name, settings, facts, status, .. } = integration;
-    let mut open = Map::new();
-    for name in shown {
-        // The provider knows better.
-        if let Some(value) = facts.get(*name).or_else(|| settings.get(*name)) {
-            open.insert((*name).to_owned(), value.clone());
-        }
-    }
+    let Integration { id, kind, display_name, facts, status, .. } = integration;
+    let mut open = shown_settings(integration, shown);
     // Of WhatsApp's numbers v1.1 shows the digits alone.
     if kind == "whatsapp"
         && let Some(Value::String(number)) = open.get_mut("phoneNumber")
@@ -36,6 +30,14 @@ pub fn integration(integration: &Integration, shown: &[&str], hooks: &str) -> Va
         .maybe("deploymentId", facts.get("deploymentId"))
         .with("hookUrl", hooks)
         .into()
+}
+
+/// The settings and facts of an integration that are shown.
+pub(in crate::wire) fn shown_settings(integration: &Integration, shown: &[&str]) -> Map<String, Value> {
+    let Integration { settings, facts, .. } = integration;
+    // The provider knows better.
+    let value = |name: &str| facts.get(name).or_else(|| settings.get(name)).cloned();
+    shown.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub use deployment::{as_deployment, deployment};
 pub use events::TRIGGERS;
 pub(super) use events::{payload, subscribes, trigger};
 pub use integration::integration;
+pub(super) use integration::shown_settings;
 pub use menu::menu;
 pub use requests::{
     AppFields, AttachmentAddress, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers,

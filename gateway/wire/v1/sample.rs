@@ -15,6 +15,8 @@ pub(in crate::wire) fn webhook() -> Webhook {
         version: WebhookVersion::V1,
         include_client: false,
         include_full_user: false,
+        integration: None,
+        name: None,
         declared: false,
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Author, Confirmation, Id, Priority, Role, Timestamp};
+use crate::model::{Author, Confirmation, Id, Priority, Role, Timestamp, WebhookVersion};
 use crate::wire::Invalid;
 use crate::wire::v1;
 
@@ -28,7 +28,7 @@ fn pre_create(body: Value) -> Result<PreCreate, Invalid> {
 }
 
 fn webhook(body: Value) -> Result<WebhookFields, Invalid> {
-    WebhookFields::parse(body.to_string().as_bytes(), NOW)
+    WebhookFields::parse(body.to_string().as_bytes(), WebhookVersion::V1)
 }
 
 /// The path a refusal names.
@@ -367,7 +367,7 @@ fn a_confirmation_is_asked_in_few_words() {
 fn a_subscription_is_read_in_part_or_whole() {
     let none =
         WebhookFields { target: None, triggers: None, include_client: None, include_full_app_user: None };
-    assert_eq!(WebhookFields::parse(b"", NOW), Ok(none));
+    assert_eq!(WebhookFields::parse(b"", WebhookVersion::V1), Ok(none));
     let whole = webhook(json!({
         "target": "http://example.com/callback", "triggers": v1::TRIGGERS, "includeClient": true,
         "includeFullAppUser": false
@@ -414,7 +414,7 @@ fn parse_as_anything(body: &[u8]) {
     let _ = PreCreate::parse(body, NOW);
     let _ = LinkChannel::parse(body, NOW);
     let _ = PostMessage::parse(body, NOW);
-    let _ = WebhookFields::parse(body, NOW);
+    let _ = WebhookFields::parse(body, WebhookVersion::V1);
 }
 
 proptest! {

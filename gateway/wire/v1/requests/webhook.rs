@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Timestamp;
-use crate::wire::Invalid;
+use crate::model::WebhookVersion;
 use crate::wire::given::{Given, document};
-use crate::wire::v1::TRIGGERS;
+use crate::wire::{Invalid, triggers_of};
 
 /// `POST …/webhooks` and `PUT …/webhooks/{id}`: what is unset keeps its value, or gets its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,19 +20,19 @@ pub struct WebhookFields {
 }
 
 impl WebhookFields {
-    /// Reads a request's body.
-    pub fn parse(body: &[u8], _now: Timestamp) -> Result<WebhookFields, Invalid> {
+    /// Reads a request's body. Triggers are those of the webhook's version.
+    pub fn parse(body: &[u8], version: WebhookVersion) -> Result<WebhookFields, Invalid> {
         let document = document(body)?;
         let given = Given::root(&document);
         Ok(WebhookFields {
             target: given.optional("target", Given::web_url)?,
-            triggers: given.optional("triggers", triggers)?,
+            triggers: given.optional("triggers", |given| triggers(given, version))?,
             include_client: given.optional("includeClient", Given::flag)?,
             include_full_app_user: given.optional("includeFullAppUser", Given::flag)?,
         })
     }
 }
 
-fn triggers(given: &Given<'_>) -> Result<BTreeSet<String>, Invalid> {
-    given.list()?.iter().map(|name| Ok(name.word(TRIGGERS)?.to_owned())).collect()
+fn triggers(given: &Given<'_>, version: WebhookVersion) -> Result<BTreeSet<String>, Invalid> {
+    given.list()?.iter().map(|name| Ok(name.word(triggers_of(version))?.to_owned())).collect()
 }
