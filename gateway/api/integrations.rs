@@ -11,7 +11,8 @@ use super::Api;
 use super::once::Marked;
 use super::problem::Problem;
 use crate::core::{CoreError, Thing};
-use crate::model::{Deployment, Id, Integration, IntegrationStatus, NewJob, Tenant};
+use crate::model::{Deployment, Id, Integration, IntegrationStatus, NewJob, SwitchboardIntegration, Tenant};
+use crate::settings::SettingsError;
 use crate::wire::v1::{IntegrationChange, NewIntegration};
 
 /// How long a provider may take to say whether credentials are good.
@@ -40,12 +41,14 @@ pub(super) async fn make(
     if !api.channels.knows(&given.kind) {
         return Err(Problem::bad_request("Invalid integration type"));
     }
+    refuse_responder(tenant, given.responder.as_ref())?;
     let deployment = deployment(api, &given).await?;
     let mut settings = api.channels.known(&given.kind, given.settings);
     settings.extend(deployment.iter().flat_map(|deployment| deployment.settings.clone()));
     let id = Id::fresh(api.core.now());
     let mut integration = Integration::new(id, tenant.app.id.clone(), given.kind, settings);
     integration.display_name = given.display_name;
+    integration.default_responder = given.responder;
     let channel = built(api, &integration)?;
     integration.facts = connected(api, &*channel).await?;
     if let Some(deployment) = &deployment {
@@ -73,6 +76,8 @@ pub(super) async fn change(
     mut change: IntegrationChange,
 ) -> Result<Integration, Problem> {
     refuse_declared(current)?;
+    let tenant = api.settings.tenant(&current.app).ok_or(SettingsError::NotFound)?;
+    refuse_responder(&tenant, change.responder.as_ref().and_then(Option::as_ref))?;
     let mut wanted = Integration { facts: Map::new(), ..current.clone() };
     change.apply(&mut wanted.settings);
     wanted.settings = api.channels.known(&wanted.kind, wanted.settings);
@@ -90,6 +95,9 @@ pub(super) async fn change(
         if let Some(name) = change.display_name {
             stored.display_name = name;
         }
+        if let Some(responder) = change.responder {
+            stored.default_responder = responder;
+        }
         if let Some(facts) = facts {
             let deployment = stored.facts.remove_entry(DEPLOYMENT);
             stored.facts = facts.into_iter().chain(deployment).collect();
@@ -106,6 +114,18 @@ pub(super) async fn change(
         .await?;
     follow(api, &changed.id);
     Ok(changed)
+}
+
+/// Conversations are led by somebody who is there.
+fn refuse_responder(tenant: &Tenant, responder: Option<&Id<SwitchboardIntegration>>) -> Result<(), Problem> {
+    let board = tenant.switchboard.as_ref();
+    match responder {
+        Some(id) if board.and_then(|board| board.named(id)).is_none() => {
+            let message = "must be the id of a switchboardIntegration of the app";
+            Err(Problem::invalid("defaultResponderId", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes an integration away.

@@ -10,7 +10,7 @@ use serde_json::json;
 use tracing::{error, warn};
 
 use crate::core::{CoreError, Thing};
-use crate::settings::SettingsError;
+use crate::settings::{SettingsError, SwitchboardRefused};
 use crate::wire::{Invalid, MISSING};
 
 /// A refusal. Whoever makes one need not know which version was called: it is written as v1.1 has it,
@@ -221,6 +221,7 @@ impl From<CoreError> for Problem {
             CoreError::NotAMember => Problem::missing("not_found", description),
             CoreError::Conflict(_) => Problem::new(StatusCode::CONFLICT, "conflict", description),
             CoreError::Invalid(_) => Problem::bad_request(description),
+            CoreError::Forbidden => Problem::forbidden(&description),
             CoreError::ConversationFull => Problem::new(StatusCode::LOCKED, "locked", description),
             CoreError::Store(_) if error.is_conflict() => {
                 let description = "Others kept changing the same resource; try again";
@@ -245,7 +246,24 @@ impl From<SettingsError> for Problem {
             SettingsError::NotFound => Problem::not_found(),
             SettingsError::Declared { .. } => Problem::forbidden(&description),
             SettingsError::TooMany { .. } | SettingsError::LastWebhook => Problem::bad_request(description),
+            SettingsError::Switchboard(refused) => refused.into(),
             SettingsError::Store(error) => Problem::from(CoreError::from(error)),
+        }
+    }
+}
+
+impl From<SwitchboardRefused> for Problem {
+    fn from(refused: SwitchboardRefused) -> Problem {
+        let description = refused.to_string();
+        match refused {
+            SwitchboardRefused::NoSwitchboard => Problem::missing("switchboard_not_found", description),
+            SwitchboardRefused::NoSeat => Problem::missing("switchboard_integration_not_found", description),
+            SwitchboardRefused::NoIntegration => Problem::missing("integration_not_found", description),
+            SwitchboardRefused::Full => {
+                Problem::new(StatusCode::BAD_REQUEST, "too_many_switchboard_integrations", description)
+            }
+            SwitchboardRefused::Second | SwitchboardRefused::Needed(_) => Problem::bad_request(description),
+            SwitchboardRefused::Invalid { field, message } => Problem::invalid(field, &message),
         }
     }
 }
@@ -279,6 +297,7 @@ mod tests {
         check(CoreError::NotFound(Thing::Template), 404, "not_found");
         check(CoreError::Conflict("User already exists".into()), 409, "conflict");
         check(CoreError::Invalid("destination: no".into()), 400, "bad_request");
+        check(CoreError::Forbidden, 403, "forbidden");
         check(CoreError::ConversationFull, 423, "locked");
         check(CoreError::Store(StoreError::Conflict("user".into())), 409, "conflict");
         check(CoreError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
@@ -286,6 +305,11 @@ mod tests {
         check(SettingsError::NotFound, 404, "not_found");
         check(SettingsError::Declared { what: "webhook", id: "w".into() }, 403, "forbidden");
         check(SettingsError::TooMany { owner: "an app", most: 10, what: "webhooks" }, 400, "bad_request");
+        check(SwitchboardRefused::NoSwitchboard, 404, "switchboard_not_found");
+        check(SwitchboardRefused::NoSeat, 404, "switchboard_integration_not_found");
+        check(SwitchboardRefused::NoIntegration, 404, "integration_not_found");
+        check(SwitchboardRefused::Full, 400, "too_many_switchboard_integrations");
+        check(SwitchboardRefused::Second, 400, "bad_request");
         check(SettingsError::LastWebhook, 400, "bad_request");
         check(SettingsError::Store(StoreError::Unavailable("gone".into())), 503, "service_unavailable");
     }

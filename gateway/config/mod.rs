@@ -3,6 +3,7 @@
 mod apps;
 mod reader;
 mod values;
+mod webhooks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use crate::model::{Key, KeyScope, Tenant, WebhookVersion};
 
 pub use reader::Problem;
 use reader::{Section, interpolate_all, note};
+pub use webhooks::{Batching, Webhooks};
 
 /// Secrets that stand in the sample configuration: whoever can read the documentation knows them.
 const SAMPLE_SECRETS: [&str; 3] = ["demo-account-secret", "demo-app-secret", "demo-webhook-secret"];
@@ -97,19 +99,6 @@ pub struct StoreChoice {
     pub wait_aof: bool,
 }
 
-/// How customers are told.
-#[derive(Debug, Clone)]
-pub struct Webhooks {
-    /// The waits before each further attempt.
-    pub schedule: Vec<Duration>,
-    /// Answers after which there is none.
-    pub finals: &'static [u16],
-    /// How long an attempt may take.
-    pub timeout: Duration,
-    /// Whether an event in retry holds back later ones of its conversation.
-    pub strict: bool,
-}
-
 /// How sends are made and repeated.
 #[derive(Debug, Clone)]
 pub struct Send {
@@ -145,20 +134,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sunshine's schedule: five attempts in about a quarter of an hour (v1.1 reference, retry policy).
-const SUNSHINE: [&str; 4] = ["20s", "80s", "4m", "8m"];
-
-/// The Standard Webhooks schedule: ten attempts in about 76 hours.
-const DURABLE: [&str; 9] = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"];
-
 /// Sends of one app that may wait, when nothing else is said.
 const BACKLOG: u64 = 1_000_000;
-
-/// Answers after which Sunshine does not try again (v1.1 reference, retry policy).
-const SUNSHINE_FINALS: &[u16] = &[400, 401, 403, 404, 406];
-
-/// Standard Webhooks goes on unless the receiver says that it is gone: the others may be a deployment in progress.
-const DURABLE_FINALS: &[u16] = &[410];
 
 /// What the rest of the gateway knows, for checking what the file names.
 #[derive(Debug, Clone, Copy)]
@@ -196,7 +173,7 @@ fn read(mut root: Section<'_>, known: Known<'_>, problems: &mut Vec<Problem>) ->
     let sim = read_sim(root.section("sim", problems), problems);
     let providers = read_providers(root.section("providers", problems), known.registry, problems);
     let egress_allow = read_egress(root.section("egress", problems), problems);
-    let webhooks = read_webhooks(root.section("webhooks", problems), problems);
+    let webhooks = webhooks::read(root.section("webhooks", problems), problems);
     let send = read_send(root.section("send", problems), problems);
     let retention = read_retention(root.section("retention", problems), problems);
     let mut links = root.section("links", problems);
@@ -337,28 +314,6 @@ fn read_egress(mut egress: Section<'_>, problems: &mut Vec<Problem>) -> Vec<IpNe
     }
     egress.finish(problems);
     allow
-}
-
-fn read_webhooks(mut webhooks: Section<'_>, problems: &mut Vec<Problem>) -> Webhooks {
-    let named = |waits: &[&str]| waits.iter().filter_map(|wait| values::duration(wait)).collect::<Vec<_>>();
-    let schedule_given = webhooks.value("schedule");
-    let is_durable = matches!(&schedule_given, Some(toml::Value::String(name)) if name == "durable");
-    let schedule = match schedule_given {
-        None => named(&SUNSHINE),
-        Some(toml::Value::String(name)) if name == "sunshine" => named(&SUNSHINE),
-        Some(toml::Value::String(name)) if name == "durable" => named(&DURABLE),
-        Some(toml::Value::Array(_)) => webhooks.durations("schedule", problems).unwrap_or_default(),
-        Some(_) => {
-            note(problems, &webhooks.at("schedule"), "must be `sunshine`, `durable` or a list of waits");
-            Vec::new()
-        }
-    };
-    let timeout = webhooks.duration("timeout", "20s", problems);
-    let strict =
-        webhooks.word("ordering", &[("relaxed", false), ("strict", true)], problems).unwrap_or(false);
-    webhooks.finish(problems);
-    let finals = if is_durable { DURABLE_FINALS } else { SUNSHINE_FINALS };
-    Webhooks { schedule, finals, timeout, strict }
 }
 
 fn read_send(mut send: Section<'_>, problems: &mut Vec<Problem>) -> Send {

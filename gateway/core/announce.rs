@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Expect, Key, StoreError, Stored};
 
+use super::control::hears;
 use super::{Core, DeadLetter};
 
 /// Attempts remembered per delivery, webhook and trigger; the last ones tell the most.
@@ -86,7 +87,8 @@ impl Core {
         tenant: &'a Tenant,
         event: &Event,
     ) -> Vec<&'a Id<Webhook>> {
-        let hearers = tenant.webhooks.iter().filter(|webhook| (self.wants)(webhook, event));
+        let may_hear = |webhook: &&Webhook| (self.wants)(webhook, event) && hears(tenant, webhook, event);
+        let hearers = tenant.webhooks.iter().filter(may_hear);
         let told = hearers.map(|webhook| {
             batch.job(NewJob::announce(webhook, event, order_key(event)));
             &webhook.id

@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Expect, Record, Versioned};
 
+use super::control::begins;
 use super::known::Known;
 use super::listing::{Listed, Slice};
 use super::profile::{Change, PROPERTIES_MAX, change_facts};
@@ -92,6 +93,7 @@ impl Core {
             people.iter().map(|person| Participant::new(&person.value.id, now)).collect::<Vec<_>>();
         let mut conversation = Conversation::new(new.kind, participants, now);
         new.known.apply(&mut conversation)?;
+        begins(tenant, None, &mut conversation);
         let mut batch = Batch::new(app);
         batch.insert(&conversation);
         for person in &people {

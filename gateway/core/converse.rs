@@ -11,6 +11,7 @@ use crate::store::Batch;
 
 use super::activity::FindChannel;
 use super::approved::Instead;
+use super::control::on_activity;
 use super::identify::name_of;
 use super::records::append_message;
 use super::start::Start;
@@ -116,6 +117,9 @@ impl Core {
         if let Room::Personal(known) = &mut room {
             let start = Start::by_message(client.as_ref(), Source::of("api"));
             self.starts(tenant, known, start, now, &mut batch);
+        }
+        if post.author.role == Role::User {
+            on_activity(tenant, room.conversation_mut());
         }
         let mut messages = Vec::new();
         for (place, content) in post.contents().enumerate() {

@@ -10,6 +10,7 @@ use crate::model::{
 use crate::store::{Batch, Cut, Expect};
 
 use super::approved::forget_refused;
+use super::control::on_activity;
 use super::identify::name_of;
 use super::known::Known;
 use super::link::{Answer, answer};
@@ -117,6 +118,7 @@ impl Core {
         let client = known.user.client_at(&scene.integration.id, &said.from.address).cloned();
         let (tenant, source) = (scene.tenant, scene.source());
         self.starts(tenant, &mut known, Start::by_message(client.as_ref(), source), scene.now, &mut batch);
+        on_activity(tenant, &mut known.conversation);
         append_message(&mut batch, tenant, &message);
         known.save(&mut batch);
         let what = What::Message { message, user: Some(known.user), client, recent_notifications };

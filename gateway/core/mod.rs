@@ -11,6 +11,7 @@ mod belongings;
 mod blanking;
 mod blobs;
 mod blocked;
+mod control;
 mod conversations;
 mod converse;
 mod dead_letters;
@@ -63,6 +64,7 @@ pub use announce::{Announced, Attempt};
 pub use approved::{Instead, bare};
 pub use blanking::Blanking;
 pub use blobs::Placed;
+pub use control::{Move, Mover, Turn};
 pub use conversations::{NewTalk, TalkChange};
 pub use converse::{Beside, Post, Posted};
 pub use dead_letters::{DEAD_LETTERS_PAGE, DeadLetter, DeadLetters, DeadLettersPage, Place};
@@ -192,6 +194,9 @@ pub enum CoreError {
     /// It makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It is not the caller's to do.
+    #[error("Forbidden")]
+    Forbidden,
     /// The conversation is full.
     #[error("Message limit of 30000 per conversation reached.")]
     ConversationFull,

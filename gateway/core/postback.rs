@@ -6,6 +6,7 @@ use crate::model::{Client, Conversation, CreationReason, Message, Source, Tenant
 use crate::store::{Batch, Cut};
 
 use super::activity::FindChannel;
+use super::control::on_activity;
 use super::identify::name_of;
 use super::known::Known;
 use super::records::append_message;
@@ -91,6 +92,7 @@ impl Core {
             let start = Start { reason, client, source: press.source.clone(), referral: None };
             self.starts(tenant, known, start, now, batch);
         }
+        on_activity(tenant, &mut known.conversation);
         let echo = tenant.app.settings.echo_postback.then(|| echo(tenant, known, &press, now));
         let (message, action) = press.button.unzip();
         let what = What::Postback {

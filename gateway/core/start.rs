@@ -7,6 +7,7 @@ use tracing::info;
 use crate::model::{Client, CreationReason, Referral, Role, Source, Tenant, Timestamp, What};
 use crate::store::{Batch, Expect};
 
+use super::control::{begins, on_activity};
 use super::known::Known;
 use super::settle::Scene;
 use super::talk::event;
@@ -46,6 +47,9 @@ impl Core {
         if !known.starts_default() {
             return;
         }
+        let place = start.source.integration.as_ref();
+        let place = place.or_else(|| start.client.map(|client| &client.integration));
+        begins(tenant, place, &mut known.conversation);
         known.enter_default(now, batch);
         let what = What::ConversationStarted {
             user: Some(known.user.clone()),
@@ -85,6 +89,7 @@ impl Core {
             let start = Start { reason, client: client.as_ref(), source, referral };
             self.starts(tenant, &mut known, start, now, &mut batch);
         } else {
+            on_activity(scene.tenant, &mut known.conversation);
             let what = What::Referral { user: known.user.clone(), client, source, referral };
             self.announce(
                 &mut batch,

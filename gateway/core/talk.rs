@@ -6,6 +6,7 @@ use crate::model::{
 };
 use crate::store::{Batch, Versioned};
 
+use super::control::controllers;
 use super::known::Known;
 use super::{Core, CoreError, Thing};
 
@@ -119,14 +120,15 @@ impl Core {
 }
 
 /// What events carry of a conversation.
-pub(super) fn held(_tenant: &Tenant, conversation: &Conversation) -> Held {
+pub(super) fn held(tenant: &Tenant, conversation: &Conversation) -> Held {
+    let (active, pending) = controllers(tenant, conversation);
     Held {
         id: conversation.id.clone(),
         kind: conversation.kind,
         is_default: conversation.is_default,
         metadata: conversation.metadata.clone(),
-        active: None,
-        pending: None,
+        active,
+        pending,
     }
 }
 

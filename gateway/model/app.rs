@@ -8,7 +8,7 @@ use heliograph_connectors::channel::{Rate, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Client, ClientStatus, Custom, Id, Timestamp, User};
+use super::{Client, ClientStatus, Custom, Id, Switchboard, SwitchboardIntegration, Timestamp, User};
 
 /// A tenant: users, conversations and integrations live inside one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -190,6 +190,9 @@ pub struct Integration {
     /// Whether arrival at the person is reported; the channel's own answer when unset.
     #[serde(default)]
     pub user_receipts: Option<bool>,
+    /// Who leads conversations that begin on it; the switchboard's default when unset.
+    #[serde(default)]
+    pub default_responder: Option<Id<SwitchboardIntegration>>,
     /// Whether it comes from the configuration file, so that the API may not change it.
     #[serde(skip)]
     pub declared: bool,
@@ -231,6 +234,7 @@ impl Integration {
             on_unknown: OnUnknown::default(),
             ignore_opt_out: false,
             user_receipts: None,
+            default_responder: None,
             declared: false,
             created: Timestamp::from_millis(0),
         }
@@ -359,12 +363,14 @@ pub struct Tenant {
     pub webhooks: Vec<Webhook>,
     /// The custom integrations that were made for it.
     pub customs: Vec<Custom>,
+    /// Which of its systems lead its conversations, where they take turns.
+    pub switchboard: Option<Switchboard>,
 }
 
 impl Tenant {
     /// An app for which nothing is set up yet.
     pub fn new(app: App) -> Tenant {
-        Tenant { app, integrations: Vec::new(), webhooks: Vec::new(), customs: Vec::new() }
+        Tenant { app, integrations: Vec::new(), webhooks: Vec::new(), customs: Vec::new(), switchboard: None }
     }
 
     /// A person as they can be reached: on an integration that is gone they are inactive.
@@ -372,6 +378,11 @@ impl Tenant {
         let gone = |client: &&mut Client| self.integration(&client.integration).is_none();
         user.clients.iter_mut().filter(gone).for_each(|client| client.status = ClientStatus::Inactive);
         user
+    }
+
+    /// Whether anybody is told by v2, which tells more of conversations than their ids.
+    pub fn speaks_v2(&self) -> bool {
+        self.webhooks.iter().any(|webhook| webhook.version == WebhookVersion::V2)
     }
 
     /// The integration with this id.

@@ -4,7 +4,7 @@ use heliograph_connectors::channel::signature::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Id, Integration, Timestamp, User};
+use super::{Control, Id, Integration, SwitchboardIntegration, Timestamp, User};
 
 /// A series of messages. v1.1 sees one per user, v2 all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Conversation {
     /// The business's own facts.
     #[serde(default)]
     pub metadata: Map<String, Value>,
+    /// Who leads it for the business.
+    #[serde(default, skip_serializing_if = "Control::is_nobodys")]
+    pub control: Control,
     /// When the business last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub business_last_read: Option<Timestamp>,
@@ -121,7 +124,7 @@ pub struct Held {
 #[serde(rename_all = "camelCase")]
 pub struct Controller {
     /// Which.
-    pub id: Id<Controller>,
+    pub id: Id<SwitchboardIntegration>,
     /// Its name.
     pub name: String,
     /// The integration behind it.
@@ -164,6 +167,7 @@ impl Conversation {
             icon_url: None,
             created: Some(now),
             metadata: Map::new(),
+            control: Control::default(),
             business_last_read: None,
             last_message_at: None,
             last_user_message_at: None,

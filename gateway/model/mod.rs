@@ -13,6 +13,7 @@ mod media;
 mod message;
 mod particulars;
 mod seal;
+mod switchboard;
 mod template;
 mod user;
 mod whom;
@@ -39,6 +40,7 @@ pub use particulars::{
     Referral, Union,
 };
 pub use seal::{Seal, SealBroken};
+pub use switchboard::{Control, Switchboard, SwitchboardIntegration};
 pub use template::Template;
 pub use user::{Client, ClientStatus, Confirmation, PendingLink, User};
 pub use whom::Whom;

@@ -1,14 +1,7 @@
 //! Telling customers: one signed POST per event and webhook, repeated on a schedule, buried at its end.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use heliograph_connectors::channel::signature::hmac_sha256;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::{debug, info, warn};
 
 use crate::core::{Attempt, DeadLetter};
@@ -18,7 +11,8 @@ use crate::model::{Event, Id, Job, Timestamp, Webhook};
 use crate::store::{Batch, Retry, Settlement, StoreError};
 use crate::wire;
 
-use super::breaker::{Pass, Seen};
+use super::batches::Answered;
+use super::breaker::Pass;
 use super::{Announcing, Claim, Outbox};
 
 /// The longest wait a receiver may ask for.
@@ -49,8 +43,7 @@ impl Outbox {
             debug!(event = %event.id, %webhook, "the webhook is gone, and with it what it would have been told");
             return self.settle_alone(claim, Settlement::Done).await;
         };
-        let receiver = self.receivers.of(webhook);
-        let Some(payload) = wire::payload(webhook, event) else {
+        let Some(payload) = wire::told(webhook, event) else {
             debug!(event = %event.id, webhook = %webhook.id, "the webhook's version has no word for it any more");
             return self.settle_alone(claim, Settlement::Done).await;
         };
@@ -59,21 +52,13 @@ impl Outbox {
             let attempt = Attempt::unasked(self.core.now(), HOST_DOWN);
             return self.conclude(claim, told, attempt, Verdict::GivenUp).await;
         };
-        let place = receiver.host.places.acquire().await;
-        if receiver.host.is_down() {
+        let receiver = self.receivers.of(webhook);
+        let Some(answered) = self.tell(&receiver, webhook, &payload, pass).await else {
             // It went down while this waited for its turn there.
             let retry = Retry::later(claim.job, self.core.now() + self.receivers.pause());
             return self.settle_alone(claim, Settlement::Again(retry)).await;
-        }
-        let body = Bytes::from(payload.body.to_string());
-        let begun = self.core.now();
-        let headers = headers(webhook, event, &body, begun);
-        receiver.in_flight.fetch_add(1, Ordering::Relaxed);
-        let answer = self.webhooks.post(&webhook.target, headers, body).await;
-        receiver.in_flight.fetch_sub(1, Ordering::Relaxed);
-        drop(place);
-        let now = self.core.now();
-        pass.ended(seen(&answer), now);
+        };
+        let Answered { answer, begun, ended: now } = answered;
         let verdict = verdict(&answer, claim.job, &self.announcing, now);
         let attempt = Attempt {
             at: now,
@@ -147,16 +132,6 @@ fn letter(job: &Job, told: Telling<'_>, attempt: &Attempt) -> DeadLetter {
     }
 }
 
-/// What an answer shows about its host.
-fn seen(answer: &Result<Answer, Unreached>) -> Seen {
-    match answer {
-        Ok(answer) if answer.status < 500 => Seen::Works,
-        // An address that may not be reached was not.
-        Err(Unreached::Blocked) => Seen::Nothing,
-        Ok(_) | Err(Unreached::Timeout | Unreached::Unreachable) => Seen::Broken,
-    }
-}
-
 /// What an answer means for the announcement.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -192,33 +167,6 @@ fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(rand::random_range(0.8..=1.0))
 }
 
-/// Sunshine's `X-API-Key`, and the Standard Webhooks headers, whose timestamp is new in every attempt.
-fn headers(webhook: &Webhook, event: &Event, body: &[u8], now: Timestamp) -> HeaderMap {
-    let timestamp = (now.millis() / 1000).to_string();
-    let mut signed = format!("{}.{timestamp}.", event.id).into_bytes();
-    signed.extend_from_slice(body);
-    let signature = format!("v1,{}", STANDARD.encode(hmac_sha256(&signing_key(&webhook.secret), &signed)));
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in [
-        ("x-api-key", webhook.secret.as_str()),
-        ("webhook-id", event.id.as_str()),
-        ("webhook-timestamp", &timestamp),
-        ("webhook-signature", &signature),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    headers
-}
-
-/// The key's bytes: what follows `whsec_` in base64, or a secret of any other form as it stands.
-fn signing_key(secret: &str) -> Vec<u8> {
-    let encoded = secret.strip_prefix("whsec_").and_then(|encoded| STANDARD.decode(encoded).ok());
-    encoded.unwrap_or_else(|| secret.as_bytes().to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,7 +179,13 @@ mod tests {
     }
 
     fn judged(answer: Result<Answer, Unreached>, attempt: u32) -> Verdict {
-        let by = Announcing { schedule: vec![Duration::from_secs(10)], finals: &[404], strict: false };
+        let by = Announcing {
+            schedule: vec![Duration::from_secs(10)],
+            finals: &[404],
+            strict: false,
+            window: Duration::ZERO,
+            most: 1,
+        };
         verdict(&answer, &job(attempt), &by, Timestamp::from_millis(0))
     }
 
@@ -264,18 +218,5 @@ mod tests {
             hour,
             "no receiver holds us back for a day"
         );
-    }
-
-    #[test]
-    fn a_signature_is_made_as_standard_webhooks_describes() {
-        // The specification's own example.
-        let body = br#"{"test": 2432232314}"#;
-        let signed = [b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.".as_slice(), body].concat();
-        let key = signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        assert_eq!(
-            STANDARD.encode(hmac_sha256(&key, &signed)),
-            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-        );
-        assert_eq!(signing_key("plain"), b"plain");
     }
 }

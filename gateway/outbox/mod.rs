@@ -3,6 +3,7 @@
 mod act;
 mod adapt;
 mod announce;
+mod batches;
 mod breaker;
 mod day;
 mod dispatch;
@@ -39,6 +40,7 @@ use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::store::{Batch, Epoch, Queue, Settlement, Store, StoreError};
 
+use batches::Batches;
 use pace::{AppPace, Moment, Pace, quantity_of_app};
 
 pub use breaker::BreakerState;
@@ -66,6 +68,7 @@ pub struct Outbox {
     paces: Mutex<HashMap<Id<Integration>, Arc<Pace>>>,
     apps: Mutex<HashMap<Id<App>, Arc<AppPace>>>,
     receivers: Receivers,
+    batches: Batches,
     stop: CancellationToken,
 }
 
@@ -78,6 +81,10 @@ pub struct Announcing {
     pub finals: &'static [u16],
     /// Whether an event in retry holds back later ones of its conversation.
     pub strict: bool,
+    /// How long the first event of a post waits for others; each goes alone when zero.
+    pub window: Duration,
+    /// Events of one post, at most.
+    pub most: usize,
 }
 
 /// A job taken from a queue, and the right to settle it.
@@ -110,6 +117,7 @@ impl Outbox {
             webhooks,
             recorder: None,
             receivers: Receivers::new(&announcing.schedule),
+            batches: Batches::new(announcing.window, announcing.most),
             announcing,
             began: Instant::now(),
             paces: Mutex::default(),

@@ -148,6 +148,8 @@ pub(super) fn outbox(
             schedule: config.webhooks.schedule.clone(),
             finals: config.webhooks.finals,
             strict: config.webhooks.strict,
+            window: config.webhooks.batch.window,
+            most: config.webhooks.batch.most,
         },
         stop.clone(),
     ))

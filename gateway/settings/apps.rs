@@ -1,6 +1,6 @@
 //! Apps that the API makes.
 
-use crate::model::{App, Custom, Id, Integration, NewJob, Webhook};
+use crate::model::{App, Custom, Id, Integration, NewJob, Switchboard, Webhook};
 use crate::store::{Batch, Record, SecretRecord, StoreError, Versioned};
 
 use super::control::Control;
@@ -57,6 +57,7 @@ impl Settings {
         self.refuse_declared_app(id)?;
         let mut inside = Batch::new(id);
         inside.delete(KeptMenu::KIND, OF_APP);
+        inside.delete(Switchboard::KIND, id.as_str());
         // It waits until the app is gone, which is another batch.
         inside.job(NewJob::erase_app(id, self.clock.now()));
         for integration in self.members(id, INTEGRATIONS).await? {

@@ -72,6 +72,7 @@ impl Settings {
     pub async fn delete_custom(&self, app: &Id<App>, id: &Id<Integration>) -> Result<(), SettingsError> {
         let mut changes = self.changes().await?;
         let tenant = self.known_custom(app, id)?;
+        self.refuse_seated(app, id)?;
         let mut batch = Batch::new(app);
         for webhook in tenant.webhooks_of(id) {
             if webhook.declared {

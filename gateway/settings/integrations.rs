@@ -91,6 +91,7 @@ impl Settings {
     ) -> Result<(), SettingsError> {
         let mut changes = self.changes().await?;
         self.refuse_declared_integration(app, id)?;
+        self.refuse_seated(app, id)?;
         let mut batch = Batch::new(app);
         if let Some(last) = last
             && let Some(integration) = self.integration_now(app, id).await?

@@ -13,6 +13,7 @@ mod menus;
 mod sealed;
 mod service_accounts;
 mod snapshot;
+mod switchboards;
 mod webhooks;
 
 use std::fmt::Display;
@@ -27,6 +28,7 @@ use crate::store::{Batch, Store, StoreError};
 
 pub use keys::{KEYS_MAX, KeyOwner};
 pub use sealed::Sealer;
+pub use switchboards::{SEATS_MAX, SeatChange, Sought, SwitchboardChange, SwitchboardRefused};
 pub use webhooks::{WEBHOOKS_MAX, WebhookChange};
 
 use snapshot::Snapshot;
@@ -103,6 +105,9 @@ pub enum SettingsError {
         /// Of what.
         what: &'static str,
     },
+    /// The switchboard is not as this would have it.
+    #[error(transparent)]
+    Switchboard(#[from] SwitchboardRefused),
     /// A custom integration without a webhook would be none.
     #[error("A custom integration keeps at least one webhook")]
     LastWebhook,

@@ -79,6 +79,7 @@ impl Settings {
         tenant.webhooks.extend(self.stored_webhooks(id).await?);
         tenant.customs = self.stored_customs(id).await?;
         self.control_all(&mut tenant).await?;
+        tenant.switchboard = self.switchboard_for(&tenant).await?;
         let mut keys = self.stored_keys(&KeyOwner::App(id.clone())).await?;
         // One for a declared webhook that is not in the file any more opens nothing.
         let has_owner = |key: &Key| match &key.scope {

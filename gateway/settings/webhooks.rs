@@ -179,6 +179,9 @@ impl Settings {
         if is_last && tenant.customs.iter().any(|custom| custom.id == owner) {
             return Err(SettingsError::LastWebhook);
         }
+        if is_last {
+            self.refuse_seated(app, &owner)?;
+        }
         let mut batch = Batch::new(app);
         batch.delete(Webhook::KIND, id.as_str());
         batch.remove(WEBHOOKS, id.as_str());

@@ -86,6 +86,20 @@ pub(crate) fn other_twilio() -> Table {
     table
 }
 
+/// A webhook of v2 for the list of an app's.
+pub(crate) fn v2_webhook(target: &str, triggers: &[&str]) -> Table {
+    let mut table: Table = r#"
+        id = "5f1e438bf99fb467810c0ac2"
+        secret = "fake-webhook-secret"
+        version = "v2"
+    "#
+    .parse()
+    .expect("TOML");
+    table.insert("target".to_owned(), target.into());
+    table.insert("triggers".to_owned(), triggers.to_vec().into());
+    table
+}
+
 /// A configuration file in the making.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {

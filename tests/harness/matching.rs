@@ -1,7 +1,7 @@
 //! Comparing JSON with *named holes*: `"<notification>"` takes whatever it meets first and must meet the same again.
 //!
 //! A hole may say what it takes: `<x:time>` (ISO with milliseconds under the keys of [`ISO_TIMES`], under all others a
-//! number of seconds), `<x:hex24>`, `<x:uuid>`. The name `_` binds nothing: `<_:time>` takes another time at every place.
+//! number of seconds), `<x:iso>` (the same as text, under any key), `<x:hex24>`, `<x:uuid>`. The name `_` binds nothing: `<_:time>` takes another time at every place.
 
 use std::collections::BTreeMap;
 
@@ -154,7 +154,7 @@ impl<'a> Hole<'a> {
 fn is_a(kind: &str, value: &Value) -> bool {
     match (kind, value) {
         ("time", Value::Number(seconds)) => seconds.as_f64().is_some_and(|at| (1.5e9..5e9).contains(&at)),
-        ("time", Value::String(text)) => {
+        ("time" | "iso", Value::String(text)) => {
             text.len() == 24
                 && text.ends_with('Z')
                 && text.as_bytes()[10] == b'T'
@@ -165,7 +165,7 @@ fn is_a(kind: &str, value: &Value) -> bool {
         }
         ("uuid", Value::String(text)) => uuid::Uuid::try_parse(text).is_ok() && text.len() == 36,
         ("text", Value::String(_)) => true,
-        ("time" | "hex24" | "uuid" | "text", _) => false,
+        ("time" | "iso" | "hex24" | "uuid" | "text", _) => false,
         (other, _) => panic!("no hole takes a {other}"),
     }
 }
@@ -194,6 +194,8 @@ mod tests {
         assert!(check(json!("<x:time>"), json!(1_529_675_979.541)).is_empty());
         let iso = json!("2019-01-14T18:55:12.515Z");
         assert!(check(json!({"lastSeen": "<x:time>"}), json!({ "lastSeen": iso })).is_empty());
+        assert!(check(json!({"received": "<x:iso>"}), json!({ "received": iso })).is_empty());
+        assert_eq!(check(json!("<x:iso>"), json!(1_529_675_979.541)).len(), 1);
         assert_eq!(check(json!({"received": "<x:time>"}), json!({ "received": iso })).len(), 1);
         assert_eq!(check(json!({"lastSeen": "<x:time>"}), json!({"lastSeen": 1_529_675_979.541})).len(), 1);
         assert_eq!(check(json!("<x:hex24>"), json!("5963C0D619A30A2E00DE36B8")).len(), 1);

@@ -94,6 +94,17 @@ impl Receiver {
         self.event(trigger, |event| event["trigger"] == trigger).await
     }
 
+    /// Every event of v2 in calls that were answered with a 2xx, oldest first: each call may hold several.
+    pub(crate) fn told(&self) -> Vec<Value> {
+        self.events().iter().flat_map(events_in).collect()
+    }
+
+    /// Waits for the first event of v2 of this type that fits.
+    pub(crate) async fn told_of(&self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let is_it = |event: &Value| event["type"] == kind && fits(&event["payload"]);
+        eventually(kind, async || self.told().into_iter().find(|event| is_it(event))).await
+    }
+
     /// Waits for the event with this trigger about this notification.
     pub(crate) async fn about(&self, trigger: &str, notification: &str) -> Value {
         self.event(&format!("{trigger} of {notification}"), |event| {
@@ -143,6 +154,11 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// The events that a call of v2 holds.
+pub(crate) fn events_in(body: &Value) -> Vec<Value> {
+    body["events"].as_array().cloned().unwrap_or_default()
 }
 
 fn trigger_of(event: &Value) -> String {

@@ -31,9 +31,9 @@ pub(super) async fn create(
         destination: asked.destination,
         author: asked.author,
         body: asked.body,
-        priority: asked.priority,
-        not_before: asked.not_before,
-        expires_at: asked.expires_at,
+        priority: asked.when.priority,
+        not_before: asked.when.not_before,
+        expires_at: asked.when.expires_at,
     };
     api.intake.admission.send(&api.core, &tenant).await?;
     let route = route(&tenant, integration, &*channel);

@@ -64,7 +64,7 @@ pub(super) async fn list(
     let wanted = asked.unwrap_or_else(|| INTEGRATION_TYPES.to_vec());
     let channels = tenant.integrations.iter().filter(|one| wanted.contains(&&*one.kind));
     let mut entries: Vec<(String, Value)> =
-        channels.map(|one| (one.id.to_string(), integrations::view(&api, one, v2::integration))).collect();
+        channels.map(|one| (one.id.to_string(), channel(&api, &tenant, one))).collect();
     if wanted.contains(&CUSTOM) {
         let customs = tenant.all_customs();
         entries.extend(customs.iter().filter_map(|one| Some((one.id.to_string(), view(&tenant, one)?))));
@@ -82,7 +82,7 @@ pub(super) async fn read(
         return shown(&tenant, &custom);
     }
     let found = integrations::named(&tenant, &id)?;
-    Ok(Json(json!({ "integration": integrations::view(&api, found, v2::integration) })))
+    Ok(Json(json!({ "integration": channel(&api, &tenant, found) })))
 }
 
 /// `PATCH …/integrations/{integration}`
@@ -101,7 +101,7 @@ pub(super) async fn update(
         return shown(&tenant, &custom);
     }
     let changed = integrations::change(&api, integrations::named(&tenant, &id)?, change).await?;
-    Ok(Json(json!({ "integration": integrations::view(&api, &changed, v2::integration) })))
+    Ok(Json(json!({ "integration": channel(&api, &tenant, &changed) })))
 }
 
 /// `DELETE …/integrations/{integration}`
@@ -128,6 +128,16 @@ pub(super) fn custom_of(
         (None, Some(_)) => Err(Problem::bad_request(lacking)),
         (None, None) => Err(CoreError::NotFound(Thing::Integration).into()),
     }
+}
+
+/// A channel, with who leads conversations that begin on it.
+fn channel(api: &Api, tenant: &Tenant, integration: &Integration) -> Value {
+    let mut shown = integrations::view(api, integration, v2::integration);
+    let board = tenant.switchboard.as_ref();
+    if let Some(responder) = board.and_then(|board| v2::default_responder(board, integration)) {
+        shown["defaultResponder"] = responder;
+    }
+    shown
 }
 
 fn view(tenant: &Tenant, custom: &Custom) -> Option<Value> {

@@ -4,14 +4,17 @@ mod activities;
 mod apps;
 mod attachments;
 mod clients;
+mod control;
 mod conversations;
 mod devices;
 mod integration_keys;
 mod integrations;
 mod keys;
 mod messages;
+mod notifications;
 mod oauth;
 mod participants;
+mod switchboards;
 mod users;
 mod webhooks;
 
@@ -23,7 +26,8 @@ use super::v1::remove_attachment;
 
 /// The routes of `/v2` and `/oauth`.
 pub(super) fn table() -> Table {
-    let table = talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))));
+    let table =
+        notifications(switchboards(talks(outlets(people(apps_and_keys(Table::at("/v2", Shapes::Long)))))));
     table
         .get("/tokenInfo", OneApp, oauth::token_info)
         .then_at("/oauth")
@@ -89,6 +93,26 @@ fn outlets(table: Table) -> Table {
         )
 }
 
+fn switchboards(table: Table) -> Table {
+    const ONE: &str = "/apps/{app}/switchboards/{switchboard}";
+    const SEATS: &str = "/apps/{app}/switchboards/{switchboard}/switchboardIntegrations";
+    const SEAT: &str =
+        "/apps/{app}/switchboards/{switchboard}/switchboardIntegrations/{switchboardIntegration}";
+    table
+        .post("/apps/{app}/conversations/{conversation}/passControl", AppOrIntegration, control::pass)
+        .post("/apps/{app}/conversations/{conversation}/offerControl", AppOrIntegration, control::offer)
+        .post("/apps/{app}/conversations/{conversation}/acceptControl", AppOrIntegration, control::accept)
+        .post("/apps/{app}/conversations/{conversation}/releaseControl", AppOrIntegration, control::release)
+        .post("/apps/{app}/switchboards", App, switchboards::create)
+        .get("/apps/{app}/switchboards", App, switchboards::list)
+        .patch(ONE, App, switchboards::update)
+        .delete(ONE, App, switchboards::delete)
+        .post(SEATS, App, switchboards::create_seat)
+        .get(SEATS, App, switchboards::list_seats)
+        .patch(SEAT, App, switchboards::update_seat)
+        .delete(SEAT, App, switchboards::delete_seat)
+}
+
 fn talks(table: Table) -> Table {
     table
         .post("/apps/{app}/conversations", AppOrIntegration, conversations::create)
@@ -114,6 +138,10 @@ fn talks(table: Table) -> Table {
             AppOrIntegration,
             conversations::convert,
         )
+}
+
+fn notifications(table: Table) -> Table {
+    table.post("/apps/{app}/notifications", App, notifications::create)
 }
 
 /// The conversation a path names.

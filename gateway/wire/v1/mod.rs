@@ -20,14 +20,15 @@ pub(super) use events::{payload, subscribes, trigger};
 pub use integration::integration;
 pub(super) use integration::shown_settings;
 pub use menu::menu;
+pub(super) use requests::{
+    Address, SettingsFields, address, app_metadata, are_mixable, aspect, cents, confirmation, currency,
+    extra_options, first_message, fresh, location, overrides,
+};
 pub use requests::{
     AppFields, AttachmentAddress, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers,
     MessageDestination, NameField, NewDeployment, NewIntegration, Notification, PostMessage, PostPostback,
-    PreCreate, ProfileFields, TemplateFields, WebhookFields, message_template, parse_business, parse_menu,
-};
-pub(super) use requests::{
-    SettingsFields, address, app_metadata, are_mixable, aspect, cents, confirmation, currency, extra_options,
-    first_message, fresh, location, overrides,
+    PreCreate, ProfileFields, TemplateFields, WebhookFields, When, message_template, parse_business,
+    parse_menu,
 };
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};

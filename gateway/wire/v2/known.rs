@@ -1,7 +1,13 @@
-//! Words of v2 that clients know, and beside which they know no others.
+//! What clients of v2 know by name; they refuse a whole answer for the sake of one word they do not know.
 
-/// The types that clients of v2 know. They refuse whole lists for one type that is not among them.
-const TYPES: [&str; 17] = [
+use serde_json::Value;
+
+use crate::model::Client;
+
+use super::views;
+
+/// Types of clients.
+const CLIENT_TYPES: [&str; 17] = [
     "apple",
     "gbm",
     "googlercs",
@@ -23,5 +29,10 @@ const TYPES: [&str; 17] = [
 
 /// Whether v2 shows clients of a channel at all.
 pub fn is_client_type(kind: &str) -> bool {
-    TYPES.contains(&kind)
+    CLIENT_TYPES.contains(&kind)
+}
+
+/// An identity, where its channel is one that clients of v2 know.
+pub(super) fn client(client: &Client) -> Option<Value> {
+    is_client_type(&client.kind).then(|| views::client(client))
 }

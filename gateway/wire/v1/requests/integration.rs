@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::{Id, SwitchboardIntegration};
 use crate::wire::Invalid;
 use crate::wire::given::{Given, document};
 
@@ -9,8 +10,8 @@ use crate::wire::given::{Given, document};
 const NAME_MAX: usize = 100;
 
 /// What a request may hold beside the channel's settings, and what no request sets.
-const NO_SETTINGS: [&str; 8] =
-    ["type", "displayName", "deploymentId", "_id", "id", "status", "error", "limits"];
+const NO_SETTINGS: [&str; 9] =
+    ["type", "displayName", "deploymentId", "defaultResponderId", "_id", "id", "status", "error", "limits"];
 
 /// `POST …/integrations`
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct NewIntegration {
     pub display_name: Option<String>,
     /// The WhatsApp number set up before that it is for.
     pub deployment: Option<String>,
+    /// Who leads conversations that begin on it, which v2 says.
+    pub responder: Option<Id<SwitchboardIntegration>>,
     /// All else: the channel's settings, and what it does not know.
     pub settings: Map<String, Value>,
 }
@@ -34,6 +37,7 @@ impl NewIntegration {
             kind: given.required("type", |kind| Ok(kind.text()?.to_owned()))?,
             display_name: given.optional("displayName", |name| name.filled_within(NAME_MAX))?,
             deployment: given.optional("deploymentId", |id| id.filled_within(NAME_MAX))?,
+            responder: given.optional("defaultResponderId", responder)?,
             settings: settings(&given)?.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         })
     }
@@ -44,6 +48,8 @@ impl NewIntegration {
 pub struct IntegrationChange {
     /// Another name; `None` within takes it away.
     pub display_name: Option<Option<String>>,
+    /// Who leads conversations that begin on it, which v2 says; `None` within leaves it to the default.
+    pub responder: Option<Option<Id<SwitchboardIntegration>>>,
     /// Settings that get another value; `null` takes one away.
     pub settings: Map<String, Value>,
 }
@@ -53,9 +59,14 @@ impl IntegrationChange {
     pub fn parse(body: &[u8]) -> Result<IntegrationChange, Invalid> {
         let document = document(body)?;
         let given = Given::root(&document);
-        let is_named = given.object()?.contains_key("displayName");
+        let is_said = |key: &str| given.object().map(|fields| fields.contains_key(key));
         let name = given.optional("displayName", |name| name.filled_within(NAME_MAX))?;
-        Ok(IntegrationChange { display_name: is_named.then_some(name), settings: settings(&given)? })
+        let responder = given.optional("defaultResponderId", responder)?;
+        Ok(IntegrationChange {
+            display_name: is_said("displayName")?.then_some(name),
+            responder: is_said("defaultResponderId")?.then_some(responder),
+            settings: settings(&given)?,
+        })
     }
 
     /// The settings there are, changed.
@@ -67,6 +78,10 @@ impl IntegrationChange {
             };
         }
     }
+}
+
+fn responder(given: &Given<'_>) -> Result<Id<SwitchboardIntegration>, Invalid> {
+    given.text().map(Id::new)
 }
 
 fn settings(given: &Given<'_>) -> Result<Map<String, Value>, Invalid> {

@@ -25,12 +25,26 @@ pub struct Notification {
     pub author: Author,
     /// What is sent.
     pub body: Body,
-    /// How urgent it is. This and what follows is ours, beyond v1.1.
+    /// When it is to leave. Ours, beyond v1.1.
+    pub when: When,
+}
+
+/// When a notification is to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct When {
+    /// How urgent it is.
     pub priority: Priority,
-    /// When it may leave.
+    /// Not before then.
     pub not_before: Option<Timestamp>,
     /// When it is too late to send it.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Where a notification goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::wire) struct Address {
+    pub(in crate::wire) integration: Id<Integration>,
+    pub(in crate::wire) destination: String,
 }
 
 impl Notification {
@@ -38,19 +52,32 @@ impl Notification {
     pub fn parse(body: &[u8], now: Timestamp) -> Result<Notification, Invalid> {
         let document = document(body)?;
         let given = Given::root(&document);
-        let (integration, destination) = given.required("destination", |destination| {
-            let integration = destination.required("integrationId", message::id)?;
-            Ok((integration, destination.required("destinationId", |id| id.filled_within(ADDRESS_MAX))?))
-        })?;
+        let Address { integration, destination } = given.required("destination", Address::read)?;
         let author = given.optional("author", business)?.unwrap_or_else(Author::business);
         let body = content(&given, now)?;
+        Ok(Notification { integration, destination, author, body, when: When::read(&given, now)? })
+    }
+}
+
+impl Address {
+    /// Reads a `destination`.
+    pub(in crate::wire) fn read(given: &Given<'_>) -> Result<Address, Invalid> {
+        let integration = given.required("integrationId", message::id)?;
+        let destination = given.required("destinationId", |id| id.filled_within(ADDRESS_MAX))?;
+        Ok(Address { integration, destination })
+    }
+}
+
+impl When {
+    /// Reads what a request says beside the message.
+    pub(in crate::wire) fn read(given: &Given<'_>, now: Timestamp) -> Result<When, Invalid> {
         let priority = given.optional("priority", urgency)?.unwrap_or_default();
         let not_before = given.optional("notBefore", moment)?;
         let expires_at = given.optional("expiresAt", moment)?;
         if expires_at.is_some_and(|end| end <= not_before.map_or(now, |begin| begin.max(now))) {
             return Err(given.refuse_member("expiresAt", "must be in the future and after notBefore"));
         }
-        Ok(Notification { integration, destination, author, body, priority, not_before, expires_at })
+        Ok(When { priority, not_before, expires_at })
     }
 }
 
@@ -109,8 +136,9 @@ mod tests {
     fn it_says_how_urgent_it_is_and_when_it_may_leave() {
         let fields = json!({"priority": "bulk", "notBefore": hour(1).iso(), "expiresAt": hour(2).iso()});
         let read = with(&fields).expect("a notification");
-        assert_eq!(read.priority, Priority::Bulk);
-        assert_eq!((read.not_before, read.expires_at), (Some(hour(1)), Some(hour(2))));
+        let expected =
+            When { priority: Priority::Bulk, not_before: Some(hour(1)), expires_at: Some(hour(2)) };
+        assert_eq!(read.when, expected);
     }
 
     #[test]
