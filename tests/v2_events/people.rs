@@ -58,7 +58,7 @@ async fn an_identity_that_goes_is_told_with_its_reason(engine: Engine) {
     scene.rig.link(&two, "+15145550148", json!({"type": "prompt"})).await;
     scene.rig.sim().first_to("+15145550148").await;
     scene.rig.sim().write("+15145550148", "no").await;
-    let declined = client(&scene, "client:remove", "linkCancelled", &two).await;
+    let declined = client(&scene, "client:remove", "linkFailed", &two).await;
     compare_with(&mut of_two, &declined, "declined");
     let calls = scene.desk.told();
     let failed: Vec<&Value> = calls.iter().filter(|event| event["type"] == "link:failure").collect();
