@@ -67,7 +67,7 @@ impl Scene {
         self.seats.push((name, text(&made["switchboardIntegration"]["id"])));
     }
 
-    pub(super) fn id_of(&self, name: &str) -> &str {
+    pub(super) fn id_of<'a>(&'a self, name: &'a str) -> &'a str {
         let seat = self.seats.iter().find(|(seat, _)| *seat == name);
         seat.map_or(name, |(_, id)| id)
     }
