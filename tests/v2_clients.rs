@@ -191,8 +191,11 @@ async fn a_client_must_make_sense(engine: Engine) {
         ),
         (with("/confirmation", Value::Null), "should have required property 'confirmation'"),
         (with("/matchCriteria/type", json!("whatsapp")), "integrationId: is not of type"),
-        (with("/matchCriteria/phoneNumber", json!("5145550149")), "phoneNumber"),
-        (with("/target/conversationId", json!("5963c0d619a30a2e00de3fff")), "target.conversationId"),
+        (with("/matchCriteria/phoneNumber", json!("5145550149")), "expected + and the country code"),
+        (
+            with("/target/conversationId", json!("5963c0d619a30a2e00de3fff")),
+            "must be a personal conversation",
+        ),
     ] {
         let said = api.post(&clients(&user, ""), &body).await.refused_v2(400, "bad_request");
         assert!(said.contains(title), "{said}");
