@@ -1,3 +1,5 @@
+//! Merges of people with several conversations, over a store in memory.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +32,8 @@ impl Stage {
         let mut app = Application::new(Id::new("app"), "Demo");
         app.settings = AppSettings { multi_convo_enabled, ..app.settings };
         let integration = Integration::new(Id::new("i"), Id::new("app"), "twilio", Map::new());
-        let tenant = Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
+        let tenant =
+            Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
         Stage { store, core, tenant }
     }
 
@@ -90,7 +93,7 @@ impl Stage {
             Work::Announce { event, .. } => Some(event.what),
             _ => None,
         });
-        let merged = told.filter_map(|what| match what {
+        let mut merged = told.filter_map(|what| match what {
             What::Merged { details, .. } => details,
             _ => None,
         });
