@@ -1,3 +1,5 @@
+//! Merges of people with several conversations, over a store in memory.
+
 use std::sync::Arc;
 use std::time::Duration;
 
