@@ -30,3 +30,6 @@ pub use views::{
     client, controller, conversation, participant, truncated_conversation, truncated_user, user,
 };
 pub use webhook::webhook;
+
+#[cfg(test)]
+mod across;
