@@ -129,7 +129,9 @@ impl Gate {
     ) -> Result<(), Problem> {
         let refused = || Problem::forbidden("The token is not this user's");
         match self.api.core.user(tenant, named.ok_or_else(refused)?).await {
-            Ok(user) if user.external_id.as_deref() == Some(external_id) => Ok(()),
+            Ok(user) if user.external_id.as_deref() == Some(external_id) => {
+                Ok(self.api.core.prove(tenant, &user).await?)
+            }
             Ok(_) | Err(CoreError::NotFound(_)) => Err(refused()),
             Err(error) => Err(error.into()),
         }

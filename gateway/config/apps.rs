@@ -84,6 +84,7 @@ fn read_settings(mut section: Section<'_>, problems: &mut Vec<Problem>) -> AppSe
         ignore_auto_conversation_start: section
             .switch("ignoreAutoConversationStart", problems)
             .unwrap_or(false),
+        multi_convo_enabled: section.switch("multiConvoEnabled", problems).unwrap_or(false),
         ..AppSettings::default()
     };
     section.finish(problems);

@@ -40,7 +40,7 @@ impl Core {
         at: Timestamp,
     ) -> Result<Option<Blanking>, CoreError> {
         let Some(read) = self.person(app, user).await? else { return Ok(None) };
-        let (people, _) = self.all_of(app, &read.value).await?;
+        let people = self.belongings(app, &read.value).await?.people;
         Ok(Some(Blanking { app: app.clone(), people, at, step: Step::Jobs, behind: None }))
     }
 

@@ -7,17 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     App, Client, Conversation, Departed, Event, Id, Integration, Job, NewJob, Tenant, Timestamp, User, What,
 };
-use crate::store::{Batch, Cut, Expect, Record};
+use crate::store::{Batch, Expect, Record};
 
 use super::activity::FindChannel;
+use super::belongings::Belongings;
 use super::hidden::{ERASED, Since, hidden_id};
 use super::known::Known;
-use super::merge::{Merged, absorbed_by};
 use super::records::{ExternalId, Linked, Waiting, address_id};
 use super::{Core, CoreError, retried};
-
-/// People merged into one who are looked for at once.
-const MERGED_PAGE: usize = 500;
 
 /// Under what a person was known: what is needed to find the rest. It goes with the last of that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +25,9 @@ pub(super) struct Erasing {
     /// Their ids: their own, then those of people merged into them.
     pub(super) people: Vec<Id<User>>,
     pub(super) conversations: Vec<Id<Conversation>>,
+    /// Conversations that others are in, too.
+    #[serde(default)]
+    pub(super) groups: Vec<Id<Conversation>>,
     pub(super) addresses: Vec<(Id<Integration>, String)>,
 }
 
@@ -59,10 +59,10 @@ impl Core {
     ) -> Result<(), CoreError> {
         let app = &tenant.app.id;
         let known = self.find_known(tenant, user).await?;
-        let (people, conversations) = self.all_of(app, &known.user).await?;
+        let Belongings { people, conversations, groups } = self.belongings(app, &known.user).await?;
         let addresses = addresses_of(&known.user, channels);
         let at = self.clock.now();
-        let erasing = Erasing { user: known.user.id.clone(), at, people, conversations, addresses };
+        let erasing = Erasing { user: known.user.id.clone(), at, people, conversations, groups, addresses };
         let mut batch = Batch::new(app);
         take_away(&known, &mut batch);
         self.take_ways(app, &known.user, &erasing.people, &mut batch).await?;
@@ -95,30 +95,6 @@ impl Core {
     /// Leaves nothing of what was removed or overwritten in the store's files.
     pub async fn compact(&self) -> Result<(), CoreError> {
         Ok(self.store.compact().await?)
-    }
-
-    /// A person's ids and conversations, those of everybody who was merged into them included.
-    pub(super) async fn all_of(
-        &self,
-        app: &Id<App>,
-        user: &User,
-    ) -> Result<(Vec<Id<User>>, Vec<Id<Conversation>>), CoreError> {
-        let (mut people, mut conversations) = (vec![user.id.clone()], vec![user.conversation.clone()]);
-        let mut place = 0;
-        while let Some(person) = people.get(place).cloned() {
-            place += 1;
-            let mut cut = Cut::After { rank: i64::MIN, limit: MERGED_PAGE };
-            loop {
-                let page = self.store.page(app, &absorbed_by(&person), cut).await?;
-                let Some(last) = page.last().cloned() else { break };
-                let ids: Vec<String> = page.into_iter().map(|entry| entry.member).collect();
-                let found = self.store.load_all::<Merged>(app, &ids).await?;
-                conversations.extend(found.into_iter().flatten().filter_map(|read| read.value.conversation));
-                people.extend(ids.into_iter().map(Id::new));
-                cut = Cut::Behind { rank: last.rank, member: last.member, limit: MERGED_PAGE };
-            }
-        }
-        Ok((people, conversations))
     }
 
     /// Takes away what leads to a person: their addresses, and the links that wait for them.

@@ -1,12 +1,14 @@
 //! What is left of a person after they were erased, found and taken away bite by bite. Beginning anew, after a crash
 //! or a store that was away, finds what is still there.
 
+mod groups;
+mod theirs;
+
 use heliograph_connectors::channel::{Code, Content};
 use serde::Deserialize;
 
 use crate::model::{
-    App, Delivery, Event, Id, Integration, Job, MediaFile, Message, Seal, Standing, Timestamp, User, What,
-    Work,
+    App, Conversation, Delivery, Id, Job, MediaFile, Message, Seal, Standing, Timestamp, User,
 };
 use crate::store::{Batch, Cut, Expect, Key, Met, Record, Stored, Versioned, Walk};
 
@@ -67,6 +69,8 @@ enum Step {
     Jobs,
     /// Their messages, and how each was sent.
     History,
+    /// What they said where others speak, too.
+    Groups,
     /// Whatever else was sent to them, and what was answered about them.
     Documents,
     /// What could not be told.
@@ -108,56 +112,6 @@ struct Owned {
     user: Id<User>,
 }
 
-impl Erasing {
-    /// Whether a job is about the person and nothing else. Sends go with their deliveries.
-    fn is_about(&self, work: &Work) -> bool {
-        match work {
-            Work::Announce { event, .. } => self.is_told_of(event),
-            Work::Expire { user, .. } | Work::Blank { user, .. } => self.people.contains(user),
-            Work::Act(act) => self.people.contains(&act.user),
-            Work::Move { from, user } => self.people.contains(user) || self.conversations.contains(from),
-            Work::Sweep { conversation, .. } | Work::Prune { conversation } => {
-                self.conversations.contains(conversation)
-            }
-            Work::Send { .. }
-            | Work::Fetch { .. }
-            | Work::Unlink { .. }
-            | Work::ShowMenu { .. }
-            | Work::Erase { .. }
-            | Work::EraseApp => false,
-        }
-    }
-
-    /// Whether an event tells of the person. That they are gone is told all the same.
-    fn is_told_of(&self, event: &Event) -> bool {
-        match &event.what {
-            What::UserDeleted { .. } => false,
-            What::Delivery { user: None, destination, conversation, .. } => {
-                let is_theirs = conversation.as_ref().is_some_and(|one| self.conversations.contains(one));
-                let is_old = event.at <= self.at;
-                is_theirs || (is_old && self.is_at(&destination.integration, &destination.address))
-            }
-            what => what.user().is_some_and(|user| self.people.contains(&user.id)),
-        }
-    }
-
-    fn is_at(&self, integration: &Id<Integration>, address: &str) -> bool {
-        self.addresses.iter().any(|(one, known)| one == integration && known == address)
-    }
-
-    /// Whether a delivery was for the person.
-    fn owns(&self, delivery: &Delivery) -> bool {
-        match &delivery.user {
-            Some(user) => self.people.contains(user),
-            None => {
-                let mut addresses = std::iter::once(&delivery.destination).chain(&delivery.aliases);
-                let is_theirs = addresses.any(|address| self.is_at(&delivery.integration, address));
-                delivery.created <= self.at && is_theirs
-            }
-        }
-    }
-}
-
 impl Core {
     /// What a job is to take away; `None` when it is done.
     pub async fn erasure(&self, app: &Id<App>, user: &Id<User>) -> Result<Option<Erasure>, CoreError> {
@@ -170,6 +124,7 @@ impl Core {
         let bite = match erasure.stage.step {
             Step::Jobs => self.jobs_bite(erasure, Step::History).await?,
             Step::History => self.history_bite(erasure).await?,
+            Step::Groups => self.groups_bite(erasure).await?,
             Step::Documents => self.documents_bite(erasure, seal).await?,
             Step::Letters => self.letters_bite(erasure).await?,
             Step::Unread => self.unread_bite(erasure).await?,
@@ -226,14 +181,18 @@ impl Core {
     async fn history_bite(&self, erasure: &Erasure) -> Result<Bite, CoreError> {
         let Erasure { app, of, stage } = erasure;
         let Some(conversation) = of.conversations.get(stage.at) else {
-            return Ok(Bite::of(app, Stage::at(Step::Documents)));
+            return Ok(Bite::of(app, Stage::at(Step::Groups)));
         };
+        // Read before its messages: whoever says one more meanwhile changes it.
+        let read = self.store.load::<Conversation>(app, conversation.as_str()).await?;
         let list = messages_of(conversation);
         let page = self.store.page(app, &list, Cut::After { rank: i64::MIN, limit: BITE }).await?;
-        let mut bite = match page.is_empty() {
-            true => Bite::of(app, stage.next_list(of.conversations.len(), Step::Documents)),
-            false => Bite::of(app, stage.clone()),
-        };
+        if page.is_empty() {
+            let mut bite = Bite::of(app, stage.next_list(of.conversations.len(), Step::Groups));
+            of.leave(conversation, read.map(|read| read.version), &mut bite.batch);
+            return Ok(bite);
+        }
+        let mut bite = Bite::of(app, stage.clone());
         let ids: Vec<String> = page.into_iter().map(|entry| entry.member).collect();
         let found = self.store.load_all::<Message>(app, &ids).await?;
         let (mut deliveries, mut files) = (ids.clone(), Vec::new());
@@ -401,7 +360,7 @@ impl Bite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Departed;
+    use crate::model::{Departed, Event, What};
 
     #[test]
     fn that_somebody_is_gone_is_told_all_the_same() {
@@ -411,6 +370,7 @@ mod tests {
             at: Timestamp::from_millis(9),
             people: vec![user.id.clone()],
             conversations: vec![user.conversation.clone()],
+            groups: Vec::new(),
             addresses: Vec::new(),
         };
         let told = |what| erasing.is_told_of(&Event::new(&Id::new("app"), Timestamp::from_millis(9), what));

@@ -26,7 +26,7 @@ impl Core {
         let message = "The link was not confirmed in time".into();
         let error = DeliveryError { code: Code::UncategorizedError, message, underlying: None };
         let heard = Heard { tenant, now: self.clock.now() };
-        self.give_up(heard, &mut read.value, &link, FAILED, error, &mut batch);
+        self.give_up(heard, &mut read.value, &link, (FAILED, error), &mut batch).await?;
         save(&mut batch, Some(read.version), &read.value);
         Ok(batch)
     }

@@ -68,9 +68,8 @@ impl Core {
         })
     }
 
-    /// A person wants no more messages, or wants them again.
-    pub(super) async fn opt(&self, scene: Scene<'_>, address: &str, out: bool) -> Result<(), CoreError> {
-        let mut batch = Batch::new(&scene.tenant.app.id);
+    /// Marks that a person wants no more messages, or takes the mark away.
+    pub(super) fn mark_opt(&self, scene: Scene<'_>, address: &str, out: bool, batch: &mut Batch) {
         let [hidden, plain] = both_ids(&scene.integration.id, address);
         if out {
             batch.put(OPT_OUT, hidden, &Since { at: scene.now }, Expect::Anything, None);
@@ -78,7 +77,14 @@ impl Core {
             batch.delete(OPT_OUT, hidden);
         }
         batch.delete(OPT_OUT, plain);
-        Ok(self.store.commit(batch).await?)
+    }
+
+    /// Whether whoever has an address wants no messages there.
+    pub(super) async fn wants_none(&self, scene: Scene<'_>, address: &str) -> Result<bool, CoreError> {
+        let ids = both_ids(&scene.integration.id, address);
+        let keys = ids.map(|id| Key::new(OPT_OUT, id));
+        let found = self.store.read(&scene.tenant.app.id, &keys).await?;
+        Ok(found.iter().any(Option::is_some))
     }
 
     /// Keeps that somebody wants no messages, and their address no longer.

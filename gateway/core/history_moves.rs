@@ -21,6 +21,7 @@ impl Core {
         app: &Id<App>,
         from: &Id<Conversation>,
         user: &Id<User>,
+        to: Option<&Id<Conversation>>,
     ) -> Result<(Batch, bool), CoreError> {
         let mut batch = Batch::new(app);
         let Some(user) = self.person(app, user).await? else {
@@ -28,7 +29,14 @@ impl Core {
             return Ok((batch, more));
         };
         let user = user.value;
-        let mut to: Versioned<Conversation> = referred(&*self.store, app, user.conversation.as_str()).await?;
+        let named = match to {
+            Some(to) => self.store.load::<Conversation>(app, to.as_str()).await?,
+            None => None,
+        };
+        let mut to: Versioned<Conversation> = match named {
+            Some(named) => named,
+            None => referred(&*self.store, app, user.conversation.as_str()).await?,
+        };
         let more = self.move_some(app, from, &mut to.value, &user.id, &mut batch).await?;
         // Also where nothing changed: whoever takes a place in the history meanwhile comes before or after.
         save(&mut batch, Some(to.version), &to.value);

@@ -154,7 +154,11 @@ impl Core {
                 known.learn(scene.integration, &under, &free, batch);
                 Ok(*known)
             }
-            Sighting::Nobody { free } => Ok(stranger(scene, person, &free, batch)),
+            Sighting::Nobody { free } => {
+                let is_blocked = self.wants_none(scene, &person.address).await?;
+                let status = if is_blocked { ClientStatus::Blocked } else { ClientStatus::Active };
+                Ok(stranger(scene, person, status, &free, batch))
+            }
         }
     }
 
@@ -197,7 +201,13 @@ pub(super) enum Sighting {
 }
 
 /// A stranger with the identity under which we met them, called as their channel calls them.
-fn stranger(scene: Scene<'_>, person: &Person, addresses: &[String], batch: &mut Batch) -> Known {
+fn stranger(
+    scene: Scene<'_>,
+    person: &Person,
+    status: ClientStatus,
+    addresses: &[String],
+    batch: &mut Batch,
+) -> Known {
     let mut known = Known::stranger(scene.now);
     let user = &mut known.user;
     if let Some(name) = &person.display_name {
@@ -205,7 +215,7 @@ fn stranger(scene: Scene<'_>, person: &Person, addresses: &[String], batch: &mut
         user.given_name = (!given_name.is_empty()).then(|| given_name.to_owned());
         user.surname = (!surname.is_empty()).then(|| surname.trim().to_owned());
     }
-    let mut client = client_of(scene, person, ClientStatus::Active);
+    let mut client = client_of(scene, person, status);
     client.aliases = addresses.iter().filter(|address| **address != client.address).cloned().collect();
     link_addresses(&known.user, &client, batch);
     known.user.clients.push(client);

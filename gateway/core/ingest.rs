@@ -150,7 +150,7 @@ impl Core {
         match answer(&link, &said.content, scene.now) {
             Answer::SaysNothing => return Ok(false),
             Answer::Confirms => self.complete(scene, &mut read.value, &link, &mut batch).await?,
-            Answer::Declines => self.declined(scene, &mut read.value, &link, &mut batch),
+            Answer::Declines => self.declined(scene, &mut read.value, &link, &mut batch).await?,
         }
         save(&mut batch, Some(read.version), &read.value);
         let only_an_answer = matches!(link.confirmation, Confirmation::Prompt);

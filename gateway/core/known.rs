@@ -74,7 +74,10 @@ impl Known {
     pub(super) fn seen_at(&mut self, integration: &Id<Integration>, address: &str, now: Timestamp) {
         let mut clients = self.user.clients.iter_mut();
         if let Some(client) = clients.find(|client| client.is_at(integration, address)) {
-            client.status = ClientStatus::Active;
+            // Who wants no messages may write all the same.
+            if client.status != ClientStatus::Blocked {
+                client.status = ClientStatus::Active;
+            }
             client.last_seen = Some(now);
             self.user_changed = true;
         }

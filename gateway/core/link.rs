@@ -1,19 +1,19 @@
 //! Linking users to channels: what each confirmation waits for, and what its end brings about.
 
-use heliograph_connectors::channel::{Body, Channel, Code, Content, Person};
+use heliograph_connectors::channel::{Body, Channel, Content, Person};
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Client, ClientStatus, Confirmation, Delivery, DeliveryError, Event, Id, LinkOutcome, NewJob, Notified,
-    PendingLink, Purpose, Tenant, Timestamp, User, What,
+    App, Client, ClientStatus, Confirmation, Conversation, ConversationKind, Delivery, Id, LinkOutcome,
+    NewJob, Notified, PendingLink, Purpose, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Expect, Record};
 
-use super::identify::{Sighting, client_of};
+use super::identify::client_of;
 use super::notify::canonical;
-use super::records::{Linked, Waiting, address_id, save};
+use super::records::{Waiting, save};
 use super::settle::Scene;
-use super::{Core, CoreError, Once, Route, Thing, retried};
+use super::{Core, CoreError, Once, Route, retried};
 
 /// Words that answer the platform's question with yes, and with no.
 const YES: [&str; 4] = ["yes", "y", "ok", "accept"];
@@ -44,6 +44,19 @@ pub struct Link {
     pub criteria: Map<String, Value>,
     /// How the person confirms.
     pub confirmation: Confirmation,
+    /// The conversation that they then speak in, a personal one of the user; the default one when unset.
+    pub conversation: Option<Id<Conversation>>,
+    /// Whether messages go on to where they went before.
+    pub secondary: bool,
+}
+
+/// A user with the identity that is being linked to them, as both were when that began.
+#[derive(Debug, Clone)]
+pub struct Linking {
+    /// Who.
+    pub user: User,
+    /// The identity: pending, unless it was theirs before.
+    pub client: Client,
 }
 
 /// What a person's words do to a link that waits for them.
@@ -62,8 +75,8 @@ impl Core {
         route: Route<'_>,
         user: &str,
         link: Link,
-        once: Once<'_, User>,
-    ) -> Result<User, CoreError> {
+        once: Once<'_, Linking>,
+    ) -> Result<Linking, CoreError> {
         permitted(route.channel, &link.confirmation)?;
         let key = route.channel.capabilities().destination_key;
         let address = canonical(route.channel, key, &link.address)?;
@@ -84,102 +97,105 @@ impl Core {
         user: &str,
         address: &str,
         link: &Link,
-        once: &Once<'_, User>,
-    ) -> Result<User, CoreError> {
+        once: &Once<'_, Linking>,
+    ) -> Result<Linking, CoreError> {
         let app = &scene.tenant.app.id;
         let mut read = self.find_user(scene.tenant, user).await?;
+        let seat = self.seat(app, &read.value, link).await?;
         let mut batch = Batch::new(app);
-        if read.value.client_at(&scene.integration.id, address).is_some() {
-            // Written once more only to be sure that they are still there.
-            save(&mut batch, Some(read.version), &read.value);
-            let shown = scene.tenant.reaching(read.value);
-            once.enter(&mut batch, scene.now, &shown);
-            self.store.commit(batch).await?;
-            return Ok(shown);
+        let is_own = |client: &&mut Client| client.is_at(&scene.integration.id, address);
+        let linking = match read.value.clients.iter_mut().find(is_own) {
+            Some(client) => {
+                if seat.is_some() && client.seat != seat {
+                    client.seat = seat;
+                    client.secondary = link.secondary;
+                    client.linked_at = Some(scene.now);
+                }
+                Linking { client: client.clone(), user: read.value.clone() }
+            }
+            None => {
+                let mut client = client_of(scene, &Person::at(address), ClientStatus::Pending);
+                client.seat = seat;
+                client.secondary = link.secondary;
+                self.begin_link(scene, &mut read.value, client, link, &mut batch).await?
+            }
+        };
+        // Where nothing changed they are written once more to be sure that they are still there.
+        save(&mut batch, Some(read.version), &read.value);
+        let linking = Linking { user: scene.tenant.reaching(linking.user), ..linking };
+        once.enter(&mut batch, scene.now, &linking);
+        self.store.commit(batch).await?;
+        Ok(linking)
+    }
+
+    /// Where somebody is to speak once they are linked: one of their own conversations, and theirs alone.
+    async fn seat(
+        &self,
+        app: &Id<App>,
+        user: &User,
+        link: &Link,
+    ) -> Result<Option<Id<Conversation>>, CoreError> {
+        let Some(asked) = &link.conversation else { return Ok(None) };
+        let found = self.store.load::<Conversation>(app, asked.as_str()).await?.map(|read| read.value);
+        let personal = found.filter(|found| found.kind == ConversationKind::Personal);
+        if let Some(of) = personal.as_ref().and_then(|found| found.participants.first()) {
+            let person = self.person(app, &of.user).await?;
+            if person.is_some_and(|person| person.value.id == user.id) {
+                return Ok(Some(asked.clone()));
+            }
         }
-        let person = Person::at(address);
-        let client = client_of(scene, &person, ClientStatus::Pending);
-        let mut pending = PendingLink {
+        Err(CoreError::Invalid("target.conversationId: must be a personal conversation of the user".into()))
+    }
+
+    /// Makes a link, or what waits for one. Answers what is shown: as it is before anything is confirmed.
+    async fn begin_link(
+        &self,
+        scene: Scene<'_>,
+        user: &mut User,
+        client: Client,
+        link: &Link,
+        batch: &mut Batch,
+    ) -> Result<Linking, CoreError> {
+        let first = first_message(scene.tenant, &link.confirmation);
+        let pending = PendingLink {
             client: client.clone(),
             confirmation: link.confirmation.clone(),
             criteria: link.criteria.clone(),
             expires_at: scene.now + self.policy.links_expire_after,
-            delivery: None,
+            delivery: first.is_some().then(|| Id::fresh_uuid(scene.now)),
         };
-        read.value.pending.retain(|other| !other.client.is_at(&scene.integration.id, address));
-        let first = first_message(scene.tenant, &link.confirmation);
-        pending.delivery = first.is_some().then(|| Id::fresh_uuid(scene.now));
-        let mut shown = read.value.clone();
+        user.pending.retain(|other| !other.client.is_at(&client.integration, &client.address));
+        let mut shown = user.clone();
         shown.pending.push(pending.clone());
-
-        if let (Some(content), Some(id)) = (first, pending.delivery.clone()) {
-            read.value = shown.clone();
-            batch.job(NewJob::expire(&read.value, &pending));
-            let waiting = Waiting {
-                integration: scene.integration.id.clone(),
-                address: address.to_owned(),
-                user: read.value.id.clone(),
-                client: client.id.clone(),
-            };
-            let until = Some(pending.expires_at);
-            batch.put(Waiting::KIND, waiting.record_id(), &waiting, Expect::Anything, until);
-            let purpose = Purpose::Link { client: client.id };
-            let expires = scene.now + self.policy.expires_after;
-            let body = Body::Content(content);
-            let mut delivery = Delivery::queued(
-                id,
-                purpose,
-                scene.integration,
-                address.to_owned(),
-                body,
-                scene.now,
-                expires,
-            );
-            delivery.user = Some(read.value.id.clone());
-            self.accept(&mut delivery, &mut batch);
-            batch.job(NewJob::send(&delivery, scene.now));
-        } else {
-            self.tell_link(scene.heard(), &read.value, &pending, LinkOutcome::Match, &mut batch);
-            self.attach(scene, &mut read.value, &pending, &mut batch).await?;
+        let is_immediate = matches!(link.confirmation, Confirmation::Immediate { .. });
+        if first.is_some() || !is_immediate {
+            *user = shown.clone();
+            wait(user, &pending, batch);
         }
-        save(&mut batch, Some(read.version), &read.value);
-        let shown = scene.tenant.reaching(shown);
-        once.enter(&mut batch, scene.now, &shown);
-        self.store.commit(batch).await?;
-        Ok(shown)
+        let begun = What::LinkStarted { user: shown.clone(), client: client.clone() };
+        self.tell_of_client(scene.heard(), &shown, &client, begun, batch).await?;
+        match first {
+            Some(content) => self.ask(scene, user, &pending, content, batch),
+            None => self.tell_link(scene.heard(), user, &pending, LinkOutcome::Match, batch).await?,
+        }
+        if is_immediate && pending.delivery.is_none() {
+            self.attach(scene, user, &pending, batch).await?;
+        }
+        Ok(Linking { user: shown, client })
     }
 
-    /// Takes a channel away from a user: linked identities of that type and links that still wait.
-    pub async fn unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {
-        retried(|| self.try_unlink(tenant, user, kind)).await
-    }
-
-    async fn try_unlink(&self, tenant: &Tenant, user: &str, kind: &str) -> Result<(), CoreError> {
-        let mut read = self.find_user(tenant, user).await?;
-        let user = &mut read.value;
-        let now = self.clock.now();
-        let is_meant = |client: &Client| client.kind.eq_ignore_ascii_case(kind);
-        let gone: Vec<Client> = user.clients.extract_if(.., |client| is_meant(client)).collect();
-        let dropped: Vec<PendingLink> =
-            user.pending.iter().filter(|link| is_meant(&link.client)).cloned().collect();
-        if gone.is_empty() && dropped.is_empty() {
-            return Err(CoreError::NotFound(Thing::Client));
-        }
-        let mut batch = Batch::new(&tenant.app.id);
-        for client in gone {
-            for address in client.addresses() {
-                batch.delete(Linked::KIND, address_id(&client.integration, address));
-            }
-            let what = What::ClientRemoved { user: user.clone(), client, reason: "api".into(), error: None };
-            self.announce(&mut batch, tenant, &Event::new(&tenant.app.id, now, what));
-        }
-        let heard = Heard { tenant, now };
-        for link in &dropped {
-            self.give_up(heard, user, link, "linkCancelled", cancelled(), &mut batch);
-        }
-        save(&mut batch, Some(read.version), &read.value);
-        self.store.commit(batch).await?;
-        Ok(())
+    /// Sends the person what is said to them before they are linked.
+    fn ask(&self, scene: Scene<'_>, user: &User, pending: &PendingLink, content: Content, batch: &mut Batch) {
+        let Some(id) = pending.delivery.clone() else { return };
+        let client = &pending.client;
+        let purpose = Purpose::Link { client: client.id.clone() };
+        let (address, body) = (client.address.clone(), Body::Content(content));
+        let expires = scene.now + self.policy.expires_after;
+        let mut delivery =
+            Delivery::queued(id, purpose, scene.integration, address, body, scene.now, expires);
+        delivery.user = Some(user.id.clone());
+        self.accept(&mut delivery, batch);
+        batch.job(NewJob::send(&delivery, scene.now));
     }
 
     /// The confirmation message moved: its acceptance matches the person, and completes an immediate link.
@@ -200,13 +216,13 @@ impl Core {
         for told in told {
             match told {
                 Notified::Channel { .. } => {
-                    self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, batch);
+                    self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, batch).await?;
                     if matches!(link.confirmation, Confirmation::Immediate { .. }) {
                         self.complete(scene, &mut read.value, &link, batch).await?;
                     }
                 }
                 Notified::Failure { error } => {
-                    self.give_up(scene.heard(), &mut read.value, &link, FAILED, error, batch);
+                    self.give_up(scene.heard(), &mut read.value, &link, (FAILED, error), batch).await?;
                 }
                 Notified::User => {}
             }
@@ -214,119 +230,19 @@ impl Core {
         save(batch, Some(read.version), &read.value);
         Ok(())
     }
+}
 
-    /// The person did what was waited for.
-    pub(super) async fn complete(
-        &self,
-        scene: Scene<'_>,
-        user: &mut User,
-        link: &PendingLink,
-        batch: &mut Batch,
-    ) -> Result<(), CoreError> {
-        if !user.pending.iter().any(|other| other.client.id == link.client.id) {
-            return Ok(());
-        }
-        user.pending.retain(|other| other.client.id != link.client.id);
-        batch.delete(Waiting::KIND, address_id(&link.client.integration, &link.client.address));
-        self.attach(scene, user, link, batch).await
-    }
-
-    /// The person declined, cannot be reached or let the time pass; or the business thought better of it.
-    pub(super) fn give_up(
-        &self,
-        heard: Heard<'_>,
-        user: &mut User,
-        link: &PendingLink,
-        reason: &str,
-        error: DeliveryError,
-        batch: &mut Batch,
-    ) {
-        let waited = user.pending.len();
-        user.pending.retain(|other| other.client.id != link.client.id);
-        if user.pending.len() == waited {
-            return;
-        }
-        batch.delete(Waiting::KIND, address_id(&link.client.integration, &link.client.address));
-        self.tell_link(heard, user, link, LinkOutcome::Failure(error.clone()), batch);
-        let what = What::ClientRemoved {
-            user: user.clone(),
-            client: link.client.clone(),
-            reason: reason.to_owned(),
-            error: Some(error),
-        };
-        self.announce(batch, heard.tenant, &Event::new(&heard.tenant.app.id, heard.now, what));
-    }
-
-    /// The person said no.
-    pub(super) fn declined(&self, scene: Scene<'_>, user: &mut User, link: &PendingLink, batch: &mut Batch) {
-        let message = "the person declined".into();
-        let error = DeliveryError { code: Code::Forbidden, message, underlying: None };
-        self.give_up(scene.heard(), user, link, FAILED, error, batch);
-    }
-
-    /// Makes the identity the user's own, taking it from whoever had it.
-    pub(super) async fn attach(
-        &self,
-        scene: Scene<'_>,
-        user: &mut User,
-        link: &PendingLink,
-        batch: &mut Batch,
-    ) -> Result<(), CoreError> {
-        let address = &link.client.address;
-        let mut client =
-            Client { status: ClientStatus::Active, linked_at: Some(scene.now), ..link.client.clone() };
-        let sighting = self.sighted(scene, &Person::at(address.clone())).await?;
-        if let Sighting::Known { known: mut other, under, .. } = sighting {
-            let mut is_own = other.user.id == user.id;
-            let is_nobody = |user: &User| user.external_id.is_none();
-            if !is_own && is_nobody(user) && is_nobody(&other.user) {
-                self.unite(scene.heard(), user, (*other).clone(), batch).await?;
-                is_own = true;
-            }
-            let clients = if is_own { &mut user.clients } else { &mut other.user.clients };
-            let taken: Vec<Client> =
-                clients.extract_if(.., |client| client.is_at(&scene.integration.id, &under)).collect();
-            for taken in taken {
-                client.keep_of(&taken);
-                if !is_own {
-                    let user = other.user.clone();
-                    let what =
-                        What::ClientRemoved { user, client: taken, reason: "theft".into(), error: None };
-                    self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
-                }
-            }
-            if !is_own {
-                save(batch, other.user_version, &other.user);
-            }
-        }
-        user.clients.push(client.clone());
-        for address in client.addresses() {
-            let linked = Linked::of(user, &client, address);
-            batch.put(Linked::KIND, linked.record_id(), &linked, Expect::Anything, None);
-        }
-        self.tell_link(scene.heard(), user, link, LinkOutcome::Success, batch);
-        let what = What::ClientAdded { user: user.clone(), client, reason: "channelLinking".into() };
-        self.announce(batch, scene.tenant, &Event::new(&scene.tenant.app.id, scene.now, what));
-        Ok(())
-    }
-
-    pub(super) fn tell_link(
-        &self,
-        heard: Heard<'_>,
-        user: &User,
-        link: &PendingLink,
-        outcome: LinkOutcome,
-        batch: &mut Batch,
-    ) {
-        let what = What::Link {
-            outcome,
-            user: user.clone(),
-            channel: link.client.kind.clone(),
-            criteria: link.criteria.clone(),
-            client: Some(link.client.clone()),
-        };
-        self.announce(batch, heard.tenant, &Event::new(&heard.tenant.app.id, heard.now, what));
-    }
+/// Has a link wait for its person, as long as links wait.
+fn wait(user: &User, pending: &PendingLink, batch: &mut Batch) {
+    batch.job(NewJob::expire(user, pending));
+    let waiting = Waiting {
+        integration: pending.client.integration.clone(),
+        address: pending.client.address.clone(),
+        user: user.id.clone(),
+        client: pending.client.id.clone(),
+    };
+    let until = Some(pending.expires_at);
+    batch.put(Waiting::KIND, waiting.record_id(), &waiting, Expect::Anything, until);
 }
 
 /// Whether the channel can confirm a link this way at all.
@@ -348,7 +264,7 @@ fn permitted(channel: &dyn Channel, confirmation: &Confirmation) -> Result<(), C
 fn first_message(tenant: &Tenant, confirmation: &Confirmation) -> Option<Content> {
     match confirmation {
         Confirmation::Immediate { message } => message.clone(),
-        Confirmation::UserActivity { message } => Some(message.clone()),
+        Confirmation::UserActivity { message } => message.clone(),
         Confirmation::Prompt => {
             let name = &tenant.app.name;
             Some(Content::text(format!(
@@ -374,10 +290,4 @@ pub(super) fn answer(link: &PendingLink, content: &Content, now: Timestamp) -> A
         // Any sign of life will do, also when the first message's acceptance is still on its way back.
         Confirmation::UserActivity { .. } | Confirmation::Immediate { .. } => Answer::Confirms,
     }
-}
-
-/// Why a link failed that the business took back.
-fn cancelled() -> DeliveryError {
-    let message = "The link was cancelled".into();
-    DeliveryError { code: Code::UncategorizedError, message, underlying: None }
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use std::time::Duration;
 
-use crate::model::{ClientStatus, Confirmation, Id, Integration, LinkOutcome, PendingLink, Tenant, User};
+use crate::model::{
+    ClientStatus, Confirmation, Id, Integration, LinkOutcome, PendingLink, Tenant, User, What,
+};
 use crate::store::{Batch, Expect, Record};
 
 use super::identify::client_of;
@@ -105,7 +107,9 @@ impl Core {
         // Nobody else used it meanwhile.
         batch.delete_expecting(LinkRequest::KIND, code, Expect::Version(asked.version));
         self.mark_seen(&mut batch, mark, Expect::Absent);
-        self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, &mut batch);
+        let begun = What::LinkStarted { user: read.value.clone(), client: link.client.clone() };
+        self.tell_of_client(scene.heard(), &read.value, &link.client, begun, &mut batch).await?;
+        self.tell_link(scene.heard(), &read.value, &link, LinkOutcome::Match, &mut batch).await?;
         self.attach(scene, &mut read.value, &link, &mut batch).await?;
         save(&mut batch, Some(read.version), &read.value);
         self.store.commit(batch).await?;

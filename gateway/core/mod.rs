@@ -3,10 +3,14 @@
 //! Each loads facts, decides purely, and commits one batch; on a conflict it loads again.
 
 mod activity;
+mod adopt;
 mod announce;
 mod approved;
+mod attach;
+mod belongings;
 mod blanking;
 mod blobs;
+mod blocked;
 mod control;
 mod conversations;
 mod converse;
@@ -20,6 +24,7 @@ mod hidden;
 mod history;
 mod history_moves;
 mod identify;
+mod identities;
 mod ingest;
 mod known;
 mod ledger;
@@ -42,9 +47,11 @@ mod records;
 mod send;
 mod settle;
 mod start;
+mod take_over;
 mod talk;
 mod templates;
 mod unknown;
+mod unlink;
 mod watch;
 mod watermark;
 
@@ -66,7 +73,7 @@ pub use history::{History, Window};
 pub use identify::NewUser;
 pub use ledger::{Account, Pending};
 pub use limited::{DAY_STEP, PaceReport, REPORT_LASTS};
-pub use link::Link;
+pub use link::{Link, Linking};
 pub use listing::{Listed, Slice};
 pub use notify::Notify;
 pub use once::{Earlier, Mark, Once};
@@ -76,6 +83,7 @@ pub use send::{Begin, Conclusion};
 pub use talk::{Talk, Toward};
 pub use templates::TemplateChange;
 pub use unknown::{Decision, Kept};
+pub use unlink::Which;
 pub use watch::{DueLooks, Overdue};
 
 use heliograph_connectors::channel::Channel;

@@ -159,8 +159,9 @@ pub(super) fn choose<'a>(
     if toward == Some(&Toward::Nobody) {
         return Ok(None);
     }
+    // That somebody wants no messages is told of the message that is not sent.
     let is_live = |client: &&Client| {
-        client.status == ClientStatus::Active
+        matches!(client.status, ClientStatus::Active | ClientStatus::Blocked)
             && client.is_seated(user, conversation)
             && tenant.integration(&client.integration).is_some()
     };

@@ -90,6 +90,14 @@ pub enum Work {
         from: Id<Conversation>,
         /// Whose it was.
         user: Id<User>,
+        /// Where it goes: to the default conversation of whoever they are now, when unset or gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Id<Conversation>>,
+    },
+    /// Make the conversations of a person who was merged those of who they are now.
+    Adopt {
+        /// Whose they were.
+        user: Id<User>,
     },
     /// Have an integration's channel show the menu that is now its own.
     ShowMenu {
@@ -216,13 +224,31 @@ impl NewJob {
     }
 
     /// A history to be moved; none waits for another.
-    pub fn move_history(app: &Id<App>, from: &Id<Conversation>, user: &Id<User>, now: Timestamp) -> NewJob {
+    pub fn move_history(
+        app: &Id<App>,
+        from: &Id<Conversation>,
+        to: &Id<Conversation>,
+        user: &Id<User>,
+        now: Timestamp,
+    ) -> NewJob {
+        let work = Work::Move { from: from.clone(), user: user.clone(), to: Some(to.clone()) };
         NewJob {
             id: Id::new(format!("move-{from}")),
             group: format!("{app}>histories"),
             lane: from.to_string(),
             due: now,
-            work: Work::Move { from: from.clone(), user: user.clone() },
+            work,
+        }
+    }
+
+    /// The conversations of somebody who was merged, to be passed on; none waits for another.
+    pub fn adopt(app: &Id<App>, user: &Id<User>, now: Timestamp) -> NewJob {
+        NewJob {
+            id: Id::new(format!("adopt-{user}")),
+            group: format!("{app}>histories"),
+            lane: user.to_string(),
+            due: now,
+            work: Work::Adopt { user: user.clone() },
         }
     }
 

@@ -91,6 +91,19 @@ impl User {
         usable.max_by_key(|client| client.last_seen)
     }
 
+    /// The type of the channel whose addresses are email addresses.
+    pub const MAIL: &'static str = "mailgun";
+
+    /// The email addresses that they have shown to be theirs: those they write from, or were linked to.
+    pub fn emails(&self) -> Vec<&str> {
+        let is_proof = |client: &&Client| client.kind == User::MAIL && client.status == ClientStatus::Active;
+        let mut emails: Vec<&str> =
+            self.clients.iter().filter(is_proof).flat_map(Client::addresses).collect();
+        emails.sort_unstable();
+        emails.dedup();
+        emails
+    }
+
     /// Blanks what describes the person. Who they are and how they are reached remains.
     pub fn forget_profile(&mut self) {
         self.given_name = None;
@@ -256,8 +269,9 @@ pub enum Confirmation {
     },
     /// When the person next writes.
     UserActivity {
-        /// What is sent to them.
-        message: Content,
+        /// What is sent to them, if anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Content>,
     },
     /// When the person says yes to the platform's question.
     Prompt,

@@ -292,6 +292,7 @@ pub fn slot_of(job: &NewJob) -> u8 {
         | Work::Unlink { .. }
         | Work::Expire { .. }
         | Work::Move { .. }
+        | Work::Adopt { .. }
         | Work::ShowMenu { .. }
         | Work::Act(_)
         | Work::Sweep { .. }

@@ -105,6 +105,11 @@ impl<'a> Given<'a> {
         Invalid { path: self.path_of(key), message: message.into() }
     }
 
+    /// A refusal because a member is not there.
+    pub(super) fn missing(&self, key: &str) -> Invalid {
+        self.refuse_member(key, MISSING)
+    }
+
     fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
@@ -137,7 +142,7 @@ impl<'a> Given<'a> {
     ) -> Result<T, Invalid> {
         match self.member(key)? {
             Some(member) => read(&member),
-            None => Err(self.refuse_member(key, MISSING)),
+            None => Err(self.missing(key)),
         }
     }
 

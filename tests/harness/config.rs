@@ -96,7 +96,7 @@ pub(crate) fn v2_webhook(target: &str, triggers: &[&str]) -> Table {
     .parse()
     .expect("TOML");
     table.insert("target".to_owned(), target.into());
-    table.insert("triggers".to_owned(), triggers.iter().map(|one| Value::from(*one)).collect());
+    table.insert("triggers".to_owned(), triggers.to_vec().into());
     table
 }
 

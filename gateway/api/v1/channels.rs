@@ -14,8 +14,8 @@ use crate::api::once::Marked;
 use crate::api::problem::Problem;
 use crate::api::receive::{ApiBody, Named};
 use crate::api::{Api, route};
-use crate::core::{CoreError, Link, Thing};
-use crate::model::{Client, Id, Integration, Tenant, User};
+use crate::core::{CoreError, Link, Linking, Thing, Which};
+use crate::model::{Client, Id, Integration, Tenant};
 use crate::wire::v1;
 
 use super::UserPath;
@@ -70,15 +70,21 @@ pub(super) async fn link(
         Some(_) => return Err(Problem::invalid(key, "must be a string")),
         None => return Err(Problem::required(key)),
     };
-    let link = Link { address, criteria: asked.fields, confirmation: asked.confirmation };
+    let link = Link {
+        address,
+        criteria: asked.fields,
+        confirmation: asked.confirmation,
+        conversation: None,
+        secondary: false,
+    };
     api.intake.admission.send(&api.core, &tenant).await?;
     let once = marked.once(StatusCode::OK, linked);
-    let user = api.core.link(route(&tenant, integration, &*channel), &user, link, once).await?;
-    Ok(Json(linked(&user)))
+    let linking = api.core.link(route(&tenant, integration, &*channel), &user, link, once).await?;
+    Ok(Json(linked(&linking)))
 }
 
-fn linked(user: &User) -> Value {
-    json!({ "appUser": v1::app_user(user) })
+fn linked(linking: &Linking) -> Value {
+    json!({ "appUser": v1::app_user(&linking.user) })
 }
 
 /// The integration named, or the app's first of that type.
@@ -112,7 +118,7 @@ pub(super) async fn unlink(
     Caller(tenant): Caller,
     Named(path): Named<LinkedPath>,
 ) -> Result<Json<Value>, Problem> {
-    api.core.unlink(&tenant, &path.user, &path.channel).await?;
+    api.core.unlink(&tenant, &path.user, Which::Kind(&path.channel)).await?;
     Ok(Json(json!({})))
 }
 

@@ -3,6 +3,7 @@
 mod activities;
 mod apps;
 mod attachments;
+mod clients;
 mod control;
 mod conversations;
 mod devices;
@@ -51,10 +52,15 @@ fn apps_and_keys(table: Table) -> Table {
 fn people(table: Table) -> Table {
     table
         .post("/apps/{app}/users", AppOrIntegration, users::create)
+        .get("/apps/{app}/users", AppOrIntegration, users::list)
         .get("/apps/{app}/users/{user}", AppOrIntegration, users::read)
         .patch("/apps/{app}/users/{user}", AppOrIntegration, users::update)
+        .delete("/apps/{app}/users/{user}", AppOrIntegration, users::delete)
         .delete("/apps/{app}/users/{user}/personalinformation", AppOrIntegration, users::forget_profile)
         .post("/apps/{app}/users/{user}/sync", AppOrIntegration, users::sync)
+        .post("/apps/{app}/users/{user}/clients", AppOrIntegration, clients::create)
+        .get("/apps/{app}/users/{user}/clients", AppOrIntegration, clients::list)
+        .delete("/apps/{app}/users/{user}/clients/{client}", AppOrIntegration, clients::delete)
         .get("/apps/{app}/users/{user}/devices", AppOrIntegration, devices::list)
         .get("/apps/{app}/users/{user}/devices/{device}", AppOrIntegration, devices::read)
 }

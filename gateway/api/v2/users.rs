@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::api::deep::Deep;
 use crate::api::gate::Caller;
 use crate::api::once::Marked;
 use crate::api::problem::Problem;
@@ -44,13 +45,28 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(shown(&user))))
 }
 
+/// `GET …/users`: there is no list of everybody.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Deep { filter, .. }: Deep,
+) -> Result<Json<Value>, Problem> {
+    let Some(email) = filter.get("identities.email").filter(|email| !email.is_empty()) else {
+        return Err(Problem::bad_request("Invalid query parameters"));
+    };
+    let found = api.core.users_by_email(&tenant, email).await?;
+    let users: Vec<Value> = found.into_iter().map(|user| v2::user(&tenant.reaching(user))).collect();
+    Ok(Json(json!({ "users": users })))
+}
+
 /// `GET …/users/{user}`
 pub(super) async fn read(
     State(api): State<Arc<Api>>,
     Caller(tenant): Caller,
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(shown(&api.core.user(&tenant, &user).await?)))
+    let user = api.core.user(&tenant, &user).await?;
+    Ok(Json(shown(&tenant.reaching(user))))
 }
 
 /// `PATCH …/users/{user}`
@@ -72,7 +88,18 @@ pub(super) async fn update(
         clears_properties: fields.clears_metadata,
         properties: fields.metadata,
     };
-    Ok(Json(shown(&api.core.change_profile(&tenant, &user, &change).await?)))
+    let user = api.core.change_profile(&tenant, &user, &change).await?;
+    Ok(Json(shown(&tenant.reaching(user))))
+}
+
+/// `DELETE …/users/{user}`: they are gone at once; what is left of them follows.
+pub(super) async fn delete(
+    State(api): State<Arc<Api>>,
+    Caller(tenant): Caller,
+    Named(UserPath { user }): Named<UserPath>,
+) -> Result<Json<Value>, Problem> {
+    api.core.erase_user(&tenant, &user, &|integration| api.channels.get(integration)).await?;
+    Ok(Json(json!({})))
 }
 
 /// `DELETE …/users/{user}/personalinformation`
@@ -81,7 +108,8 @@ pub(super) async fn forget_profile(
     Caller(tenant): Caller,
     Named(UserPath { user }): Named<UserPath>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(shown(&api.core.forget_profile(&tenant, &user).await?)))
+    let user = api.core.forget_profile(&tenant, &user).await?;
+    Ok(Json(shown(&tenant.reaching(user))))
 }
 
 /// `POST …/users/{user}/sync`: with people of a help desk, whom nobody here has.

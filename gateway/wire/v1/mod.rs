@@ -21,8 +21,8 @@ pub use integration::integration;
 pub(super) use integration::shown_settings;
 pub use menu::menu;
 pub(super) use requests::{
-    Address, SettingsFields, address, app_metadata, are_mixable, aspect, cents, currency, extra_options,
-    fresh, location, overrides,
+    Address, SettingsFields, address, app_metadata, are_mixable, aspect, cents, confirmation, currency,
+    extra_options, first_message, fresh, location, overrides,
 };
 pub use requests::{
     AppFields, AttachmentAddress, ConversationActivity, IntegrationChange, LinkChannel, MergeUsers,
@@ -33,6 +33,7 @@ pub use requests::{
 pub use said::Page;
 pub use shorthand::{Shorthand, Spoken};
 pub use template::template;
+pub(in crate::wire) use views::identities;
 pub use views::{app_user, conversation, message, truncated_user, webhook};
 
 #[cfg(test)]

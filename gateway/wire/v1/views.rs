@@ -20,10 +20,16 @@ pub fn app_user(user: &User) -> Value {
     person(user)
         .and(profile(user))
         .with("hasPaymentInfo", false)
-        .with("identities", json!([]))
+        .with("identities", identities(user))
         .with("clients", clients)
         .with("pendingClients", pending)
         .into()
+}
+
+/// What a user has shown to be theirs.
+pub(in crate::wire) fn identities(user: &User) -> Vec<Value> {
+    let identity = |email| json!({ "type": "email", "value": email, "verification": "email" });
+    user.emails().into_iter().map(identity).collect()
 }
 
 /// A user as events name them: who, and nothing about them.

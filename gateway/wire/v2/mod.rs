@@ -17,11 +17,12 @@ mod webhook;
 pub use account::{app, key};
 pub(super) use events::{envelope, event_id, payload, post_id, trigger};
 pub use integration::{INTEGRATION_TYPES, custom, integration};
+pub use known::is_client_type;
 pub use message::message;
 pub use requests::{
-    AppFields, ControlNote, ControlTo, ConversationFields, DisplayName, Join, Leave, NewConversation,
-    NewCustom, NewMessage, NewNotification, NewUser, PostActivity, Said, SeatFields, Speaker,
-    SwitchboardFields, UserFields, WebhookFields,
+    AppFields, ControlNote, ControlTo, ConversationFields, DisplayName, Join, Leave, NewClient,
+    NewConversation, NewCustom, NewMessage, NewNotification, NewUser, PostActivity, Said, SeatFields,
+    Speaker, SwitchboardFields, UserFields, WebhookFields,
 };
 pub use switchboard::{default_responder, switchboard, switchboard_integration};
 pub use triggers::{TRIGGERS, subscribes};

@@ -1,10 +1,11 @@
 //! Objects as v2 shows them, not yet wrapped in their names.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::model::{
     Client, ClientStatus, Controller, Conversation, ConversationKind, Held, Participant, User, Whole,
 };
+use crate::wire::v1;
 use crate::wire::written::Written;
 
 /// A user with all that is known about them. Empty texts are left out: strict clients refuse them.
@@ -19,12 +20,13 @@ pub fn user(user: &User) -> Value {
     Written::new()
         .with("id", &user.id)
         .maybe("externalId", user.external_id.as_ref())
+        .with("authenticated", user.authenticated)
         .with("signedUpAt", user.signed_up_at.iso())
         .maybe("toBeRetained", user.to_be_retained.then_some(true))
         .with("hasPaymentInfo", false)
         .with("profile", profile)
         .with("metadata", &user.properties)
-        .with("identities", json!([]))
+        .with("identities", v1::identities(user))
         .into()
 }
 
@@ -126,6 +128,8 @@ pub fn participant(conversation: &Conversation, participant: &Participant, user:
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::model::{Id, Timestamp};
 
@@ -197,6 +201,7 @@ mod tests {
             user(&someone),
             json!({
                 "id": "5963c0d619a30a2e00de36c1",
+                "authenticated": false,
                 "signedUpAt": "2017-07-14T02:40:00.123Z",
                 "hasPaymentInfo": false,
                 "profile": {},

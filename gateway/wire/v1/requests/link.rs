@@ -37,7 +37,13 @@ impl LinkChannel {
             kind: given.required("type", |kind| kind.filled_within(64))?,
             integration: given.optional("integrationId", message::id)?,
             fields: criteria(&given)?,
-            confirmation: given.required("confirmation", |given| confirmation(given, now))?,
+            confirmation: given.required("confirmation", |given| {
+                let read = confirmation(given, |message| first_message(message, now))?;
+                match read {
+                    Confirmation::UserActivity { message: None } => Err(given.missing("message")),
+                    read => Ok(read),
+                }
+            })?,
         })
     }
 }
@@ -57,16 +63,24 @@ fn criteria(given: &Given<'_>) -> Result<Map<String, Value>, Invalid> {
     Ok(criteria)
 }
 
-fn confirmation(given: &Given<'_>, now: Timestamp) -> Result<Confirmation, Invalid> {
-    let first = |given: &Given<'_>| first_message(given, now);
-    match given.required("type", |kind| kind.word(&["immediate", "userActivity", "prompt"]))? {
-        "immediate" => Ok(Confirmation::Immediate { message: given.optional("message", first)? }),
-        "userActivity" => Ok(Confirmation::UserActivity { message: given.required("message", first)? }),
-        _ => Ok(Confirmation::Prompt),
+/// How a person confirms, and what is said to them first, read as its version writes messages.
+pub(in crate::wire) fn confirmation<'a>(
+    given: &Given<'a>,
+    first: impl FnOnce(&Given<'a>) -> Result<Content, Invalid>,
+) -> Result<Confirmation, Invalid> {
+    let kind = given.required("type", |kind| kind.word(&["immediate", "userActivity", "prompt"]))?;
+    if kind == "prompt" {
+        return Ok(Confirmation::Prompt);
     }
+    let message = given.optional("message", first)?;
+    Ok(match kind {
+        "immediate" => Confirmation::Immediate { message },
+        _ => Confirmation::UserActivity { message },
+    })
 }
 
-fn first_message(given: &Given<'_>, now: Timestamp) -> Result<Content, Invalid> {
+/// What may be said to somebody who is not linked yet.
+pub(in crate::wire) fn first_message(given: &Given<'_>, now: Timestamp) -> Result<Content, Invalid> {
     let content = message::content(given, now)?;
     let (Content::Text { actions, .. } | Content::Image { actions, .. }) = &content else {
         return Err(given.refuse_member("type", "must be text or image in a confirmation"));

@@ -30,6 +30,7 @@ pub use conversation::{ConversationActivity, PostPostback};
 pub use deployment::NewDeployment;
 pub use integration::{IntegrationChange, NewIntegration};
 pub use link::LinkChannel;
+pub(in crate::wire) use link::{confirmation, first_message};
 pub use menu::parse as parse_menu;
 pub use merge::MergeUsers;
 pub use message::{MessageDestination, PostMessage};

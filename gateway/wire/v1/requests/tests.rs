@@ -324,7 +324,7 @@ fn a_link_keeps_what_names_the_person() {
     .expect("a link");
     assert_eq!((read.kind.as_str(), read.integration), ("twilio", Some(Id::new("5e1f438bf99fb467810c0ab9"))));
     assert_eq!(Value::Object(read.fields), json!({"phoneNumber": "+1 514-555-0133", "givenName": "Steve"}));
-    assert_eq!(read.confirmation, Confirmation::UserActivity { message: Content::text("Hello") });
+    assert_eq!(read.confirmation, Confirmation::UserActivity { message: Some(Content::text("Hello")) });
 }
 
 #[test]
