@@ -17,7 +17,7 @@ impl Teller<'_> {
         to: Option<&Controller>,
         history: &[Message],
     ) -> Written {
-        let leads_next = to.is_some_and(|to| to.integration.as_str() == self.webhook.id.as_str());
+        let leads_next = to.is_some_and(|to| to.integration == self.webhook.owner());
         let history: Vec<Value> = history
             .iter()
             .filter(|_| leads_next)
