@@ -19,7 +19,7 @@ use crate::store::{Batch, Retry, Settlement, Versioned};
 use super::approved::forget_refused;
 use super::hidden::Barred;
 use super::limited::count_call;
-use super::settle::Scene;
+use super::settle::{Scene, Whose};
 use super::unknown::Hold;
 use super::watermark::on_its_way;
 use super::{Core, CoreError, Route, retried};
@@ -299,7 +299,7 @@ impl Core {
             self.save_delivery(now, &mut read, &mut batch);
             return Ok(Some(batch));
         }
-        self.tell(tenant, now, &mut read.value, None, told, &mut batch).await?;
+        self.tell(tenant, now, &mut read.value, Whose::default(), told, &mut batch);
         self.save_delivery(now, &mut read, &mut batch);
         Ok(Some(batch))
     }

@@ -6,7 +6,7 @@ use heliograph_connectors::channel::{Channel, Content, Fate, Person, Reach, Stag
 
 use crate::model::{
     Author, Conversation, CreationReason, Delivery, DeliverySubject, Event, EventDestination, Held,
-    Integration, Message, Notified, Purpose, Source, Tenant, Timestamp, User, WebhookVersion, What,
+    Integration, Message, Notified, Purpose, Source, Tenant, Timestamp, User, What,
 };
 use crate::store::{Batch, Versioned};
 
@@ -64,6 +64,20 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Whose delivery it is, as far as known.
+#[derive(Debug, Default)]
+pub(super) struct Whose {
+    user: Option<User>,
+    held: Option<Held>,
+}
+
+impl Whose {
+    /// A person, wherever it was said.
+    fn matched(user: User) -> Whose {
+        Whose { user: Some(user), held: None }
+    }
+}
+
 impl Core {
     /// Writes a delivery that moved, with everything that follows from the move. How it was written.
     pub(super) async fn moved(
@@ -78,15 +92,15 @@ impl Core {
             match read.value.purpose.clone() {
                 Purpose::Link { client } => self.link_moved(scene, &read.value, &client, told, batch).await?,
                 Purpose::Notification { author, .. } => {
-                    if let Some(known) = self.recipient(scene, &mut read.value, &told, author, batch).await? {
-                        let known = known.as_ref();
-                        self.tell(scene.tenant, scene.now, &mut read.value, known, told, batch).await?;
+                    if let Some(whose) = self.recipient(scene, &mut read.value, &told, author, batch).await? {
+                        self.tell(scene.tenant, scene.now, &mut read.value, whose, told, batch);
                     }
                 }
                 Purpose::Ping { .. } => {}
                 Purpose::Message { .. } => {
                     if let Some(user) = self.recipient_of_message(scene, &mut read.value, batch).await? {
-                        self.tell(scene.tenant, scene.now, &mut read.value, Some(&user), told, batch).await?;
+                        let whose = self.whose(scene.tenant, &read.value, user).await?;
+                        self.tell(scene.tenant, scene.now, &mut read.value, whose, told, batch);
                     }
                 }
             }
@@ -96,16 +110,15 @@ impl Core {
     }
 
     /// Announces how a delivery moved.
-    pub(super) async fn tell(
+    pub(super) fn tell(
         &self,
         tenant: &Tenant,
         now: Timestamp,
         delivery: &mut Delivery,
-        user: Option<&User>,
+        whose: Whose,
         told: Vec<Notified>,
         batch: &mut Batch,
-    ) -> Result<(), CoreError> {
-        let held = self.held_of(tenant, delivery, user).await?;
+    ) {
         let subject = match &delivery.purpose {
             Purpose::Message { message, .. } => DeliverySubject::Message(message.clone()),
             _ => DeliverySubject::Notification(delivery.id.to_string()),
@@ -120,36 +133,16 @@ impl Core {
                     address: delivery.destination.clone(),
                 },
                 external_ids: delivery.external_ids(),
-                user: user.cloned(),
+                user: whose.user.clone(),
                 conversation: delivery.conversation.clone(),
             };
-            for webhook in
-                self.announce(batch, tenant, &Event::new(&tenant.app.id, now, what).within(held.clone()))
-            {
+            let event = Event::new(&tenant.app.id, now, what).within(whose.held.clone());
+            for webhook in self.announce(batch, tenant, &event) {
                 if !delivery.hearers.contains(webhook) {
                     delivery.hearers.push(webhook.clone());
                 }
             }
         }
-        Ok(())
-    }
-
-    /// The conversation that a delivery is part of, as events carry it. It is read only where that makes a difference:
-    /// where v2 is told, where turns are taken, and where v1.1 must not be told.
-    async fn held_of(
-        &self,
-        tenant: &Tenant,
-        delivery: &Delivery,
-        user: Option<&User>,
-    ) -> Result<Option<Held>, CoreError> {
-        let Some(id) = &delivery.conversation else { return Ok(None) };
-        let tells_v2 = tenant.webhooks.iter().any(|webhook| webhook.version == WebhookVersion::V2);
-        let is_default = user.is_none_or(|user| user.conversation == *id);
-        if is_default && !tells_v2 && tenant.switchboard.is_none() {
-            return Ok(None);
-        }
-        let read = self.store.load::<Conversation>(&tenant.app.id, id.as_str()).await?;
-        Ok(read.map(|read| held(tenant, &read.value)))
     }
 
     /// The person a notification went to. Met and entered into the history when the channel accepts it, so
@@ -161,15 +154,17 @@ impl Core {
         told: &[Notified],
         author: Author,
         batch: &mut Batch,
-    ) -> Result<Option<Option<User>>, CoreError> {
+    ) -> Result<Option<Whose>, CoreError> {
         if delivery.user.is_some() {
-            return Ok(self.still_known(scene, delivery).await?.map(Some));
+            let Some(user) = self.still_known(scene, delivery).await? else { return Ok(None) };
+            return Ok(Some(self.whose(scene.tenant, delivery, user).await?));
         }
         if self.barred(&scene.tenant.app.id, delivery).await?.erased {
             return Ok(None);
         }
         if !told.iter().any(|told| matches!(told, Notified::Channel { .. })) {
-            return Ok(Some(self.at_address(scene, &delivery.destination).await?.map(|known| known.user)));
+            let known = self.at_address(scene, &delivery.destination).await?;
+            return Ok(Some(known.map_or_else(Whose::default, |known| Whose::matched(known.user))));
         }
         let person = Person { aliases: delivery.aliases.clone(), ..Person::at(delivery.destination.clone()) };
         let mut known = self.meet(scene, &person, batch).await?;
@@ -182,7 +177,20 @@ impl Core {
             Start { reason: CreationReason::Notification, client: client.as_ref(), source, referral: None };
         self.starts(scene.tenant, &mut known, start, scene.now, batch);
         enter_history(scene, &mut known, delivery, (author, content), batch);
-        Ok(Some(Some(known.user)))
+        let held = held(scene.tenant, &known.conversation);
+        Ok(Some(Whose { user: Some(known.user), held: Some(held) }))
+    }
+
+    /// Whose delivery it is, and in which of their conversations. That is read only where somebody is told more of it
+    /// than its id, since a delivery moves twice and more.
+    async fn whose(&self, tenant: &Tenant, delivery: &Delivery, user: User) -> Result<Whose, CoreError> {
+        let Some(id) = &delivery.conversation else { return Ok(Whose::matched(user)) };
+        if *id == user.conversation && !tenant.speaks_v2() && tenant.switchboard.is_none() {
+            return Ok(Whose::matched(user));
+        }
+        let read = self.store.load::<Conversation>(&tenant.app.id, id.as_str()).await?;
+        let held = read.map(|read| held(tenant, &read.value));
+        Ok(Whose { user: Some(user), held })
     }
 
     /// The person a message of a conversation went to, with the addresses that its acceptance made known; `None` when

@@ -380,6 +380,11 @@ impl Tenant {
         user
     }
 
+    /// Whether anybody is told by v2, which tells more of conversations than their ids.
+    pub fn speaks_v2(&self) -> bool {
+        self.webhooks.iter().any(|webhook| webhook.version == WebhookVersion::V2)
+    }
+
     /// The integration with this id.
     pub fn integration(&self, id: &Id<Integration>) -> Option<&Integration> {
         self.integrations.iter().find(|integration| integration.id == *id)

@@ -140,14 +140,14 @@ fn talks(table: Table) -> Table {
         )
 }
 
+fn notifications(table: Table) -> Table {
+    table.post("/apps/{app}/notifications", App, notifications::create)
+}
+
 /// The conversation a path names.
 #[derive(Debug, Deserialize)]
 struct ConversationPath {
     conversation: String,
-}
-
-fn notifications(table: Table) -> Table {
-    table.post("/apps/{app}/notifications", App, notifications::create)
 }
 
 /// The user a path names: our id, or the business's own.

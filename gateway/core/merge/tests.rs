@@ -30,7 +30,7 @@ impl Stage {
         let mut app = Application::new(Id::new("app"), "Demo");
         app.settings = AppSettings { multi_convo_enabled, ..app.settings };
         let integration = Integration::new(Id::new("i"), Id::new("app"), "twilio", Map::new());
-        let tenant = Tenant { app, integrations: vec![integration], webhooks: vec![webhook()] };
+        let tenant = Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
         Stage { store, core, tenant }
     }
 
@@ -94,7 +94,7 @@ impl Stage {
             What::Merged { details, .. } => details,
             _ => None,
         });
-        merged.last().expect("a merge was told")
+        merged.next_back().expect("a merge was told")
     }
 }
 

@@ -5,9 +5,17 @@ use crate::model::{App, Event, User, WebhookVersion, What};
 
 fn webhook() -> Webhook {
     Webhook {
+        id: Id::new("5f1e438bf99fb467810c0ac2"),
+        app: Id::new("a"),
+        target: "https://example.com/".into(),
         triggers: ["*".to_owned()].into(),
+        secret: "fake-secret".into(),
         version: WebhookVersion::V2,
-        ..crate::wire::v1::sample::webhook()
+        include_client: false,
+        include_full_user: false,
+        integration: None,
+        name: None,
+        declared: false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Words of v2 that clients know, and beside which they know no others.
+//! What clients of v2 know by name; they refuse a whole answer for the sake of one word they do not know.
 
 use serde_json::Value;
 
@@ -6,8 +6,8 @@ use crate::model::Client;
 
 use super::views;
 
-/// The types that clients of v2 know. They refuse whole lists for one type that is not among them.
-const TYPES: [&str; 17] = [
+/// Types of clients.
+const CLIENT_TYPES: [&str; 17] = [
     "apple",
     "gbm",
     "googlercs",
@@ -29,7 +29,7 @@ const TYPES: [&str; 17] = [
 
 /// Whether v2 shows clients of a channel at all.
 pub fn is_client_type(kind: &str) -> bool {
-    TYPES.contains(&kind)
+    CLIENT_TYPES.contains(&kind)
 }
 
 /// An identity, where its channel is one that clients of v2 know.

@@ -73,9 +73,7 @@ fn a_notification_is_read() {
         destination: "+15145550133".into(),
         author,
         body: Body::Content(Content::text("Check this out!")),
-        priority: Priority::Normal,
-        not_before: None,
-        expires_at: None,
+        when: When { priority: Priority::Normal, not_before: None, expires_at: None },
     };
     assert_eq!(read, Ok(expected));
 }
