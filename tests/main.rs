@@ -45,6 +45,7 @@ mod meta;
 mod metrics;
 mod notify;
 mod once;
+mod openapi;
 mod order;
 mod ordering;
 mod outage;

@@ -30,6 +30,9 @@ const BREATH: u64 = 10;
 /// The person whose conversation is full.
 const TALKER: &str = "/appusers/talker";
 
+/// Somebody with many conversations.
+const REGULAR: &str = "regular";
+
 const TEXT: &str = "Your parcel arrives today between two and four in the afternoon.";
 
 /// How many requests a second are measured, and for how many seconds each row.
@@ -46,6 +49,8 @@ struct Amount {
     seconds: u64,
     /// People with a channel, who are written to in turn.
     people: u64,
+    /// Conversations of somebody who has many.
+    conversations: u64,
 }
 
 impl Amount {
@@ -55,8 +60,9 @@ impl Amount {
                 per_second: setting(RATE.0, RATE.1),
                 seconds: setting(SECONDS.0, SECONDS.1),
                 people: 1_000,
+                conversations: 1_000,
             },
-            None => Amount { per_second: 50, seconds: 2, people: 20 },
+            None => Amount { per_second: 50, seconds: 2, people: 20, conversations: PAGE + 10 },
         }
     }
 
@@ -80,6 +86,7 @@ async fn callers_are_answered_soon_at_a_steady_rate(engine: Engine) {
     let course = Course::prepare(engine, Amount::asked()).await;
     let [first, last] = course.fill().await;
     course.meet();
+    let talks = course.talks().await;
     course.subscribe().await;
     let Amount { people, .. } = course.amount;
 
@@ -97,6 +104,7 @@ async fn callers_are_answered_soon_at_a_steady_rate(engine: Engine) {
     course.row("get user", |n| {
         Ask::get(&user(n, people)).holds(&format!("\"userId\":\"{}\"", known(n, people)), 1)
     });
+    course.rows_of_v2(&talks, &moment).await;
 }
 
 impl Course {
@@ -148,6 +156,47 @@ impl Course {
             })
         };
         all.run(self.address(), &|n| Ask::post(&format!("{}/channels", user(n, people)), &channel(n), 200));
+    }
+
+    /// The conversations of the people with a channel, in their order, and then the full one.
+    async fn talks(&self) -> Vec<String> {
+        let api = self.rig.gateway.api();
+        let begun = async |user: &str| {
+            let asked = json!({"type": "personal", "participants": [{"userExternalId": user}]});
+            let made = api.post(&of_app("/conversations").replacen("/v1.1/", "/v2/", 1), &asked).await;
+            made.expect(201)["conversation"]["id"].as_str().expect("an id").to_owned()
+        };
+        let mut talks = Vec::new();
+        for n in 0..self.amount.people {
+            talks.push(begun(&known(n, self.amount.people)).await);
+        }
+        api.post(&of_app("/appusers"), &json!({"userId": REGULAR})).await.expect(201);
+        for _ in 0..self.amount.conversations {
+            begun(REGULAR).await;
+        }
+        let full = api.get(&of_app(&format!("{TALKER}/conversation"))).await.expect(200);
+        talks.push(full["conversation"]["_id"].as_str().expect("an id").to_owned());
+        talks
+    }
+
+    /// What v2 has beside that: by conversations, and by cursors.
+    async fn rows_of_v2(&self, talks: &[String], moment: &(impl Fn(u64) -> f64 + Sync)) {
+        let people = self.amount.people as usize;
+        let messages = |talk: &str| format!("/conversations/{talk}/messages");
+        let business = json!({"author": {"type": "business"}, "content": {"type": "text", "text": TEXT}});
+        let ask = |n: u64| Ask::post(&messages(&talks[n as usize % people]), &business, 201).of_v2();
+        self.row_of_sends("message post in v2", ask).await;
+        let page = |query: &str| {
+            let asked = Ask::get(&format!("{}{query}", messages(&talks[people]))).of_v2();
+            asked.holds("\"received\":", PAGE as usize)
+        };
+        self.row("list messages in v2, the newest 100", |_| page(""));
+        let anywhere = |n| page(&format!("?page%5Bbefore%5D={}", cursor(moment(n))));
+        self.row("list messages in v2, 100 anywhere", anywhere);
+        let listed =
+            Ask::get(&format!("/conversations?filter%5BuserExternalId%5D={REGULAR}&page%5Bsize%5D={PAGE}"));
+        let listed = listed.of_v2().holds("\"lastUpdatedAt\":", PAGE as usize);
+        self.row("list conversations in v2", |_| listed.clone());
     }
 
     /// From now on a webhook hears of everything.
@@ -215,6 +264,12 @@ impl Course {
         let server = if self.engine == Engine::Redis { server_cpu() } else { Duration::ZERO };
         [self.rig.gateway.cpu(), server]
     }
+}
+
+/// The place of a moment in a list: an id begins with its time, in seconds and in milliseconds.
+fn cursor(moment: f64) -> String {
+    let millis = (moment * 1_000.0) as u64;
+    format!("{:08x}{:03x}{:013x}", millis / 1_000, millis % 1_000, 0)
 }
 
 fn said(text: &str) -> Value {

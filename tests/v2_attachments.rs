@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use crate::harness::config::{APP, OTHER_APP};
 use crate::harness::custom::v2_of_app;
 use crate::harness::form::PNG;
-use crate::harness::{Engine, Form, Rig, on_both_engines};
+use crate::harness::simulator::of_app;
+use crate::harness::{Engine, Form, Rig, eventually, on_both_engines};
 
 on_both_engines! {
     a_file_is_uploaded_seen_and_removed,
     a_file_may_come_without_a_name,
+    a_file_of_a_conversation_goes_with_its_person,
     what_is_not_taken_is_refused,
 }
 
@@ -47,6 +49,29 @@ async fn a_file_may_come_without_a_name(engine: Engine) {
     let attachment = taken.expect(201)["attachment"].clone();
     assert_eq!(attachment["mediaType"], "image/png");
     assert_eq!(rig.gateway.anonymous().get(path(&rig, &attachment["mediaUrl"])).await.status, 200);
+}
+
+async fn a_file_of_a_conversation_goes_with_its_person(engine: Engine) {
+    let rig = Rig::start(engine).await;
+    let (api, user) = (rig.gateway.api(), rig.user("ada").await);
+    let of_user = of_app(&format!("/appusers/{user}"));
+    let said = json!({"role": "appMaker", "type": "text", "text": "hello"});
+    api.post(&format!("{of_user}/messages"), &said).await.expect(201);
+    let conversation = api.get(&format!("{of_user}/conversation")).await.expect(200);
+    let conversation = conversation["conversation"]["_id"].as_str().expect("an id").to_owned();
+    let upload_into = async |id: &str| {
+        let query = format!("/attachments?access=public&conversationId={id}");
+        api.post_form(&v2_of_app(&query), upload()).await
+    };
+    let nowhere = upload_into(&user).await.refused_v2(404, "conversation_not_found");
+    assert_eq!(nowhere, "Conversation not found");
+    let url = upload_into(&conversation).await.expect(201)["attachment"]["mediaUrl"].clone();
+    assert_eq!(rig.gateway.anonymous().get(path(&rig, &url)).await.status, 200);
+    api.delete(&of_user).await.expect(200);
+    eventually("the file is gone", async || {
+        (rig.gateway.anonymous().get(path(&rig, &url)).await.status == 404).then_some(())
+    })
+    .await;
 }
 
 async fn what_is_not_taken_is_refused(engine: Engine) {

@@ -232,7 +232,7 @@ async fn an_event_keeps_its_id_in_retries_and_in_a_replay(engine: Engine) {
     let calls = rig.receiver.arrivals();
     assert_eq!(calls.len(), 4);
     for call in &calls {
-        assert_eq!(events_in(&call.event), [told.clone()]);
+        assert_eq!(events_in(&call.event), std::slice::from_ref(&told));
         assert_eq!(call.webhook_id(), told["id"]);
     }
 }

@@ -15,6 +15,7 @@ on_both_engines! {
     a_client_must_make_sense,
     who_wants_no_messages_is_blocked_until_they_want_some,
     an_address_of_another_is_taken,
+    a_link_leads_to_the_conversation_it_names,
 }
 
 const NUMBER: &str = "+15145550149";
@@ -190,8 +191,11 @@ async fn a_client_must_make_sense(engine: Engine) {
         ),
         (with("/confirmation", Value::Null), "should have required property 'confirmation'"),
         (with("/matchCriteria/type", json!("whatsapp")), "integrationId: is not of type"),
-        (with("/matchCriteria/phoneNumber", json!("5145550149")), "phoneNumber"),
-        (with("/target/conversationId", json!("5963c0d619a30a2e00de3fff")), "target.conversationId"),
+        (with("/matchCriteria/phoneNumber", json!("5145550149")), "expected + and the country code"),
+        (
+            with("/target/conversationId", json!("5963c0d619a30a2e00de3fff")),
+            "must be a personal conversation",
+        ),
     ] {
         let said = api.post(&clients(&user, ""), &body).await.refused_v2(400, "bad_request");
         assert!(said.contains(title), "{said}");
@@ -239,4 +243,78 @@ async fn an_address_of_another_is_taken(engine: Engine) {
     assert!(listed(&rig, &one).await.is_empty());
     let removed = rig.receiver.trigger("client:remove").await;
     assert_eq!((&removed["reason"], &removed["appUser"]["_id"]), (&json!("theft"), &json!(one)));
+}
+
+/// Waits until v2's webhook was told of a client so often, and answers the reasons and the conversation.
+async fn told(rig: &Rig, id: &Value, times: usize) -> Vec<(Value, Value, Value)> {
+    eventually(&format!("{times} events of a client"), async || {
+        let events = rig.receiver.told();
+        let of = events.iter().filter(|event| event["payload"]["client"]["id"] == *id);
+        let all: Vec<(Value, Value, Value)> = of
+            .map(|event| {
+                let payload = &event["payload"];
+                (event["type"].clone(), payload["reason"].clone(), payload["conversation"]["id"].clone())
+            })
+            .collect();
+        (all.len() >= times).then_some(all)
+    })
+    .await
+}
+
+async fn a_link_leads_to_the_conversation_it_names(engine: Engine) {
+    let rig = Rig::with(engine, |config| {
+        config.set("apps.0.webhooks.0.version", "v2").list("apps.0.webhooks.0.triggers", &["*"])
+    })
+    .await;
+    let (api, user) = (rig.gateway.api(), rig.user("steveb@example.com").await);
+    let talks = format!("/v2/apps/{APP}/conversations");
+    let make = async || {
+        let body = json!({"type": "personal", "participants": [{"userId": user}]});
+        api.post(&talks, &body).await.expect(201)["conversation"]["id"].as_str().expect("an id").to_owned()
+    };
+    let (default, other) = (make().await, make().await);
+    let messages = |id: &str| format!("{talks}/{id}/messages");
+    let body = asked(&other, NUMBER, json!({"type": "prompt"}));
+    let client = api.post(&clients(&user, ""), &body).await.expect(201)["client"]["id"].clone();
+    rig.sim().first_to(NUMBER).await;
+    told(&rig, &client, 2).await;
+    rig.sim().write(NUMBER, "yes").await;
+    let events = told(&rig, &client, 3).await;
+    let event = |kind: &str, reason: &str| (json!(kind), json!(reason), json!(other));
+    let mut expected = [
+        event("client:add", "channelLinking"),
+        event("client:update", "matched"),
+        event("client:update", "confirmed"),
+    ]
+    .to_vec();
+    expected.retain(|event| !events.contains(event));
+    assert!(expected.is_empty() && events.len() == 3, "{events:?}");
+    // What they write is said there, and what is said there goes to them; the other conversation has nobody.
+    rig.sim().write(NUMBER, "hello there").await;
+    let said = eventually("it is said", async || {
+        let page = api.get(&messages(&other)).await.expect(200);
+        page["messages"].as_array().and_then(|all| all.last().cloned())
+    })
+    .await;
+    assert_eq!(said["content"]["text"], "hello there", "{said}");
+    for (id, text) in [(&default, "to nobody"), (&other, "to them")] {
+        let body = json!({"author": {"type": "business"}, "content": {"type": "text", "text": text}});
+        api.post(&messages(id), &body).await.expect(201);
+    }
+    let sent = eventually("an answer", async || {
+        let sent = rig.sim().sent_to(NUMBER).await;
+        (sent.len() > 1).then_some(sent)
+    })
+    .await;
+    assert_eq!(sent[1]["text"], "to them", "{sent:?}");
+    // Where that conversation is gone they speak in the default one.
+    api.delete(&format!("{talks}/{other}")).await.expect(200);
+    let body = json!({"author": {"type": "business"}, "content": {"type": "text", "text": "here now"}});
+    api.post(&messages(&default), &body).await.expect(201);
+    let sent = eventually("one more", async || {
+        let sent = rig.sim().sent_to(NUMBER).await;
+        (sent.len() > 2).then_some(sent)
+    })
+    .await;
+    assert_eq!(sent[2]["text"], "here now", "{sent:?}");
 }

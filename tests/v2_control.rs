@@ -121,7 +121,7 @@ async fn every_move_leads_where_the_table_says(engine: Engine) {
     }
     // By its id whoever is meant is found as well.
     scene.come_to("bot").await;
-    let agents = scene.id_of("agents").to_owned();
+    let agents = scene.id_of("agents");
     scene.moved("pass", &agents).await;
     assert_eq!(scene.state().await, "agents");
 }

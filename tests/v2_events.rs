@@ -2,6 +2,7 @@
 
 mod beside;
 mod complete;
+mod groups;
 mod people;
 mod talk;
 mod ways;

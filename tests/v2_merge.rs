@@ -10,6 +10,8 @@ on_both_engines! {
     both_conversations_stay_and_each_is_answered_where_it_is,
     what_was_begun_takes_the_place_of_what_was_not,
     a_link_unites_in_the_conversation_it_names,
+    all_conversations_follow_over_a_crash,
+    an_erased_person_leaves_no_conversation,
 }
 
 const NUMBER: &str = "+15145550149";
@@ -102,4 +104,87 @@ async fn a_link_unites_in_the_conversation_it_names(engine: Engine) {
         rig.sim().sent_to(OTHER).await.pop()
     })
     .await;
+}
+
+/// A conversation with somebody alone; answers its id.
+async fn converse(rig: &Rig, user: &str) -> String {
+    let body = json!({"type": "personal", "participants": [{"userId": user}]});
+    let made = rig.gateway.api().post(&format!("/v2/apps/{APP}/conversations"), &body).await.expect(201);
+    made["conversation"]["id"].as_str().expect("an id").to_owned()
+}
+
+/// The ids of all of somebody's conversations, in the order of their making.
+async fn conversations(rig: &Rig, user: &str) -> Vec<String> {
+    let mut path = format!("/v2/apps/{APP}/conversations?filter[userId]={user}&page[size]=100");
+    let mut all = Vec::new();
+    loop {
+        let page = rig.gateway.api().get(&path).await.expect(200);
+        let part = page["conversations"].as_array().expect("a list").iter();
+        all.extend(part.map(|one| one["id"].as_str().expect("an id").to_owned()));
+        let Some(next) = page["links"]["next"].as_str() else { return all };
+        path = next[next.find("/v2/").expect("a path")..].to_owned();
+    }
+}
+
+async fn all_conversations_follow_over_a_crash(engine: Engine) {
+    let mut rig = rig(engine).await;
+    let (one, two) = (rig.user("one@example.com").await, rig.user("two@example.com").await);
+    let mut made = vec![converse(&rig, &one).await];
+    for _ in 0..150 {
+        made.push(converse(&rig, &two).await);
+    }
+    merge(&rig, &one, &two).await;
+    rig.gateway.kill();
+    rig.gateway.start().await;
+    let mut all = eventually("all conversations are the survivor's", async || {
+        Some(conversations(&rig, &one).await).filter(|all| all.len() == made.len())
+    })
+    .await;
+    all.sort();
+    made.sort();
+    assert_eq!(all, made);
+    for id in [&made[1], &made[80], &made[150]] {
+        let path = format!("/v2/apps/{APP}/conversations/{id}/participants");
+        let people = rig.gateway.api().get(&path).await.expect(200)["participants"].clone();
+        assert_eq!(
+            (&people[0]["userId"], people.as_array().map(Vec::len)),
+            (&json!(one), Some(1)),
+            "{people}"
+        );
+    }
+    let of_gone = format!("/v2/apps/{APP}/conversations?filter[userId]={two}");
+    rig.gateway.api().get(&of_gone).await.refused_v2(404, "user_not_found");
+}
+
+async fn an_erased_person_leaves_no_conversation(engine: Engine) {
+    let rig = rig(engine).await;
+    let api = rig.gateway.api();
+    let (one, two) = (rig.user("one@example.com").await, rig.user("two@example.com").await);
+    let own = [converse(&rig, &one).await, converse(&rig, &one).await, converse(&rig, &one).await];
+    let group = json!({"type": "sdkGroup", "participants": [{"userId": one}, {"userId": two}]});
+    let group = api.post(&format!("/v2/apps/{APP}/conversations"), &group).await.expect(201);
+    let group = group["conversation"]["id"].as_str().expect("an id").to_owned();
+    let of = |id: &str, rest: &str| format!("/v2/apps/{APP}/conversations/{id}{rest}");
+    for id in own.iter().chain([&group]) {
+        for user in [&one, &two].into_iter().filter(|user| *id == group || **user == one) {
+            let body = json!({"author": {"type": "user", "userId": user}, "content": {"type": "text", "text": user}});
+            api.post(&of(id, "/messages"), &body).await.expect(201);
+        }
+    }
+    api.delete(&format!("/v2/apps/{APP}/users/{one}")).await.expect(200);
+    let left = eventually("what they said in the group is gone", async || {
+        let left = api.get(&of(&group, "/messages")).await.expect(200)["messages"].clone();
+        (left.as_array().map(Vec::len) == Some(1)).then_some(left)
+    })
+    .await;
+    assert_eq!(left[0]["content"]["text"], json!(two), "{left}");
+    eventually("the group is the other's alone", async || {
+        let people = api.get(&of(&group, "/participants")).await.expect(200)["participants"].clone();
+        (people.as_array().map(Vec::len) == Some(1)).then_some(())
+    })
+    .await;
+    for id in &own {
+        api.get(&of(id, "")).await.refused_v2(404, "conversation_not_found");
+    }
+    assert_eq!(conversations(&rig, &two).await, [group]);
 }

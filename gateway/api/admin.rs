@@ -5,12 +5,12 @@ mod ledger;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::routing::{MethodRouter, get, post};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::warn;
@@ -22,20 +22,27 @@ use crate::model::{App, Delivery, Id, Moment, State as DeliveryState, Tenant, Ti
 use super::Api;
 use super::auth::{operator, reach};
 use super::once::Marked;
+use super::openapi;
 use super::problem::Problem;
 use super::receive::{ApiBody, Asked, Named};
 
-/// The routes of the admin socket.
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/heliograph/v1/notifications/{notification}", get(notification))
-        .merge(ledger::routes())
-        .merge(compact::routes())
-        .route("/heliograph/v1/deadletters", get(dead_letters))
-        .route("/heliograph/v1/deadletters/replay", post(replay))
+/// A route of the admin socket: its method, its path as a pattern, and who answers.
+pub(super) type Row = (Method, &'static str, MethodRouter<Arc<Api>>);
+
+/// The routes of the admin socket, but those about the pace.
+pub(super) fn rows() -> Vec<Row> {
+    let mut rows = vec![
+        (Method::GET, "/healthz", get(async || Json(json!({ "status": "ok" })))),
+        (Method::GET, "/readyz", get(ready)),
+        (Method::GET, "/metrics", get(metrics)),
+        (Method::GET, "/heliograph/v1/openapi.json", get(openapi::of_operators)),
+        (Method::GET, "/heliograph/v1/notifications/{notification}", get(notification)),
+        (Method::GET, "/heliograph/v1/deadletters", get(dead_letters)),
+        (Method::POST, "/heliograph/v1/deadletters/replay", post(replay)),
+    ];
+    rows.extend(ledger::rows());
+    rows.extend(compact::rows());
+    rows
 }
 
 async fn ready(State(api): State<Arc<Api>>) -> Result<Json<Value>, Problem> {

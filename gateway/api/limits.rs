@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, StatusCode};
+use axum::routing::{get, post, put};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::core::{CoreError, Thing};
 use crate::model::{Id, Integration, Limits, Tenant, Timestamp};
 
 use super::Api;
+use super::admin::Row;
 use super::auth::{Authority, operator, reach};
 use super::once::Marked;
 use super::problem::Problem;
@@ -28,11 +29,13 @@ const PER_SECOND_MIN: f64 = 0.001;
 const BURST_MAX: u32 = 1_000_000;
 
 /// The routes of this file.
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/heliograph/v1/integrations/{integration}/pause", post(pause))
-        .route("/heliograph/v1/integrations/{integration}/resume", post(resume))
-        .route("/heliograph/v1/integrations/{integration}/limits", get(limits).put(set_limits))
+pub(super) fn rows() -> [Row; 4] {
+    [
+        (Method::POST, "/heliograph/v1/integrations/{integration}/pause", post(pause)),
+        (Method::POST, "/heliograph/v1/integrations/{integration}/resume", post(resume)),
+        (Method::GET, "/heliograph/v1/integrations/{integration}/limits", get(limits)),
+        (Method::PUT, "/heliograph/v1/integrations/{integration}/limits", put(set_limits)),
+    ]
 }
 
 #[derive(Debug, Deserialize)]

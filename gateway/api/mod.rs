@@ -17,6 +17,7 @@ mod jwt;
 mod limits;
 mod media;
 mod once;
+mod openapi;
 mod page;
 mod path;
 mod phrases;
@@ -127,14 +128,15 @@ impl BodyLimits {
     }
 }
 
-/// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/v2`, `/hooks` and `/media`.
+/// What customers and providers call: `/v1.1`, the notifications of `/v1`, `/v2`, `/hooks`, `/media` and `/openapi`.
 pub fn public_router(api: Arc<Api>) -> Router {
     let table = table();
     let paths = Arc::new(Paths::of(table.entries().map(|(method, path, _)| (method, path))));
     let customers = table.router(&api).layer(from_fn_with_state(api.clone(), bounds::request));
     let customers = customers.layer(from_fn(cors::readable));
     let hooks = hooks::routes().layer(from_fn_with_state(api.clone(), bounds::hook));
-    let routes = finished(customers.merge(hooks).merge(media::routes()), api.clone());
+    let others = hooks.merge(media::routes()).merge(openapi::routes());
+    let routes = finished(customers.merge(others), api.clone());
     let routes = routes.layer(from_fn_with_state(api, counted)).layer(from_fn(problem::in_its_version));
     // Around the routes, not on them: a path must be normalised before it is matched.
     Router::new().fallback_service(routes.map_request(move |request| paths.normalised(request)))
@@ -149,9 +151,18 @@ pub fn routes() -> Vec<(Method, String, Access)> {
     table().entries().map(|(method, path, access)| (method.clone(), path.to_owned(), access)).collect()
 }
 
+/// Every route of the admin socket: its method, and its path as a pattern.
+pub fn admin_routes() -> Vec<(Method, &'static str)> {
+    operators().map(|(method, path, _)| (method, path)).collect()
+}
+
+fn operators() -> impl Iterator<Item = admin::Row> {
+    admin::rows().into_iter().chain(limits::rows())
+}
+
 /// What the operator calls: health and `/heliograph/v1`.
 pub fn admin_router(api: Arc<Api>) -> Router {
-    let routes = admin::routes().merge(limits::routes());
+    let routes = operators().fold(Router::new(), |router, (_, path, route)| router.route(path, route));
     finished(routes.layer(from_fn_with_state(api.clone(), once::guard)), api)
 }
 

@@ -14,7 +14,7 @@ use super::listing::{Listed, Slice};
 use super::profile::{Change, PROPERTIES_MAX, change_facts};
 use super::records::{ExternalId, conversations_of, referred, save};
 use super::start::Start;
-use super::talk::{Talk, event, whole};
+use super::talk::{Room, Talk, event, whole};
 use super::{Core, CoreError, Once, Thing, retried};
 
 /// A conversation to be made.
@@ -177,14 +177,18 @@ impl Core {
 
     async fn try_delete_conversation(&self, tenant: &Tenant, id: &str) -> Result<(), CoreError> {
         let (app, now) = (&tenant.app.id, self.clock.now());
-        let room = self.room(tenant, Talk::Named(id)).await?;
+        let mut room = self.room(tenant, Talk::Named(id)).await?;
+        let mut batch = Batch::new(app);
+        if let Room::Personal(known) = &mut room {
+            known.leave_seats();
+            known.save_user_if_changed(&mut batch);
+        }
         let user = room.person().cloned();
         let (conversation, version) = room.into_conversation();
         if conversation.is_default {
             let refusal = format!("Conversation {id} cannot be deleted because it is the default.");
             return Err(CoreError::Invalid(refusal));
         }
-        let mut batch = Batch::new(app);
         let expect = version.map_or(Expect::Absent, Expect::Version);
         batch.delete_expecting(Conversation::KIND, conversation.record_id(), expect);
         for participant in &conversation.participants {

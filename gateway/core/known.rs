@@ -83,6 +83,16 @@ impl Known {
         }
     }
 
+    /// Whoever spoke in this conversation from a channel, or was to, speaks in the default one from now on.
+    pub(super) fn leave_seats(&mut self) {
+        let pending = self.user.pending.iter_mut().map(|link| &mut link.client);
+        let clients = self.user.clients.iter_mut().chain(pending);
+        for client in clients.filter(|client| client.seat.as_ref() == Some(&self.conversation.id)) {
+            client.seat = None;
+            self.user_changed = true;
+        }
+    }
+
     /// Writes the conversation, and the user only when new or changed.
     pub(super) fn save_changed(&self, batch: &mut Batch) {
         self.save_user_if_changed(batch);

@@ -22,7 +22,7 @@ const { default: SmoochCore } = await import('smooch-core');
 
 export const serviceUrl = address('HELIOGRAPH_CLIENTS_API');
 const simulator = address('HELIOGRAPH_CLIENTS_SIM');
-const accountKey = { keyId: 'act_000000000000000000000001', secret: 'fake-account-secret', scope: 'account' };
+export const accountKey = { keyId: 'act_000000000000000000000001', secret: 'fake-account-secret', scope: 'account' };
 
 // A client with these credentials.
 export const clientWith = (credentials) => new SmoochCore({ ...credentials, serviceUrl, httpAgent: witness });
@@ -89,6 +89,9 @@ export const endpointAt = (path) => `http://127.0.0.1:${endpoint.address().port}
 
 // What came there so far.
 export const arrivedAt = (path) => arrivals.get(path) ?? [];
+
+// Everything that came there so far, as the endpoint's own clients would read it: event by event.
+export const eventsAt = (path) => arrivedAt(path).flatMap((call) => call.events);
 
 // A call of the simulator, which answers JSON.
 export async function simulated(path, options = {}) {
@@ -166,7 +169,7 @@ export async function providerAccount(kind) {
 }
 
 // An integration at work, and the person at its other end.
-class Line {
+export class Line {
     constructor(integration, { kind, person, known, admit }) {
         Object.assign(this, { id: integration._id, integration, kind, person, known });
         // The provider's side of it is changed.

@@ -1,4 +1,4 @@
-// What the client's methods were seen to do on the wire: the request each made and the status it was answered.
+// What the clients' methods were seen to do on the wire: the request each made and the status it was answered.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent } from 'node:http';
@@ -8,13 +8,19 @@ const NAMED = {
     apps: 'app',
     appusers: 'user',
     channels: 'channel',
+    clients: 'client',
+    conversations: 'conversation',
     deployments: 'deployment',
+    devices: 'device',
     integrations: 'integration',
     keys: 'key',
     messages: 'message',
     messageTemplates: 'name',
     serviceaccounts: 'account',
+    switchboardIntegrations: 'switchboardIntegration',
+    switchboards: 'switchboard',
     templates: 'template',
+    users: 'user',
     webhooks: 'webhook',
 };
 
@@ -89,10 +95,13 @@ function strings(given) {
     return values.filter((value) => typeof value === 'string');
 }
 
-// A call's path after `/v1.1`, with names in the place of what was given.
+// A call's path after its version, with names in the place of what was given.
 export function path(call) {
-    const [empty, version, ...segments] = call.target.split('?')[0].split('/');
-    if (empty !== '' || version !== 'v1.1') throw new Error(`${call.method} asked for ${call.target}`);
+    const [empty, version, ...rest] = call.target.split('?')[0].split('/');
+    if (empty !== '' || !['v1.1', 'v2', 'oauth'].includes(version)) {
+        throw new Error(`${call.method} asked for ${call.target}`);
+    }
+    const segments = version === 'oauth' ? [version, ...rest] : rest;
     const shown = segments.map((segment, at) =>
         (call.values.has(decodeURIComponent(segment)) ? `{${NAMED[segments[at - 1]]}}` : segment));
     return `/${shown.join('/')}`;

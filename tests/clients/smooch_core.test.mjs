@@ -17,5 +17,5 @@ for (const file of readdirSync(folder).sort()) await import(new URL(file, folder
 test('every method of the client has a case, every case a method, and README shows what came of each', () => {
     const methods = allMethods(account);
     assert.deepEqual([...named()].sort(), [...methods].sort());
-    compare(table(account.VERSION, methods));
+    compare(table(`\`smooch-core\` ${account.VERSION}`, methods), 'tests/clients');
 });

@@ -1,4 +1,4 @@
-// The compatibility table: a row for each method of the client, made of what was seen, shown in README.
+// The compatibility tables: a row for each method of a client, made of what was seen, shown in README.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -6,8 +6,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { path } from './record.mjs';
 
 const README = new URL('../../README.md', import.meta.url);
-const BEGIN = '<!-- seen by tests/clients -->\n';
-const END = '<!-- as seen by tests/clients -->\n';
 
 const rows = new Map();
 
@@ -50,13 +48,13 @@ export function row(name, isIn = true) {
 export const named = () => new Set([...rows.keys()].map((name) => name.split(': ')[0]));
 
 // The table, in the order of the client's methods.
-export function table(version, methods) {
+export function table(client, methods) {
     const place = (one) => methods.indexOf(one.name.split(': ')[0]);
     const sorted = [...rows.values()].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name));
     const whole = sorted.filter((one) => !one.name.includes(': '));
     const within = whole.filter((one) => one.isIn).length;
     return [
-        `All ${methods.length} methods of \`smooch-core\` ${version}: ${within} in scope, which all work, `
+        `All ${methods.length} methods of ${client}: ${within} in scope, which all work, `
             + `${whole.length - within} out of it, refused.`,
         '',
         '| method | verb | path | scope | answer |',
@@ -66,14 +64,15 @@ export function table(version, methods) {
     ].join('\n');
 }
 
-// Holds README to the table; with `HELIOGRAPH_BLESS=1` writes it there.
-export function compare(seen) {
+// Holds README to the table between these marks; with `HELIOGRAPH_BLESS=1` writes it there.
+export function compare(seen, mark) {
+    const [begin, end] = [`<!-- seen by ${mark} -->\n`, `<!-- as seen by ${mark} -->\n`];
     const page = readFileSync(README, 'utf8');
-    const [before, rest, ...more] = page.split(BEGIN);
-    const [shown, after] = (rest ?? '').split(END);
-    assert.ok(after !== undefined && more.length === 0, `README has one ${BEGIN.trim()} and one ${END.trim()}`);
+    const [before, rest, ...more] = page.split(begin);
+    const [shown, after] = (rest ?? '').split(end);
+    assert.ok(after !== undefined && more.length === 0, `README has one ${begin.trim()} and one ${end.trim()}`);
     if (process.env.HELIOGRAPH_BLESS === '1') {
-        writeFileSync(README, before + BEGIN + seen + END + after);
+        writeFileSync(README, before + begin + seen + end + after);
     } else {
         assert.equal(shown, seen, 'README shows what was seen; HELIOGRAPH_BLESS=1 rewrites it');
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde_json::Value;
 
+use super::contract;
 use super::form::Form;
 
 /// For a large form, on a slow, busy machine.
@@ -114,8 +115,8 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Result<Answer, reqwest::Error> {
-        let method = http::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = client().request(method, format!("{}{path}", self.base));
+        let verb = http::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = client().request(verb, format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
@@ -129,7 +130,7 @@ impl Api {
         if let Some(body) = body {
             request = request.body(body);
         }
-        Self::answered(request).await
+        Self::answered(request, method, path).await
     }
 
     /// A file in a field of a form.
@@ -151,15 +152,15 @@ impl Api {
         form: Form,
     ) -> Answer {
         let (kind, body) = form.finished();
-        let method = http::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = client().request(method, format!("{}{path}", self.base)).body(body).timeout(LONG);
+        let verb = http::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = client().request(verb, format!("{}{path}", self.base)).body(body).timeout(LONG);
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = Self::answered(request.header("content-type", kind)).await;
+        let answer = Self::answered(request.header("content-type", kind), method, path).await;
         answer.unwrap_or_else(|error| panic!("{path} was not answered: {error}"))
     }
 
@@ -175,12 +176,18 @@ impl Api {
         count
     }
 
-    async fn answered(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+    async fn answered(
+        request: reqwest::RequestBuilder,
+        method: &str,
+        path: &str,
+    ) -> Result<Answer, reqwest::Error> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status, headers, text, json })
+        let answer = Answer { status, headers, text, json };
+        contract::seen(method, path, &answer);
+        Ok(answer)
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod api;
 pub(crate) mod config;
+pub(crate) mod contract;
 pub(crate) mod custom;
 pub(crate) mod flood;
 pub(crate) mod form;

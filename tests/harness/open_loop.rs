@@ -25,7 +25,7 @@ pub(crate) const CONNECTIONS: u64 = 512;
 const WARM: u64 = 200;
 
 /// A request of the demo app, and what its answer must be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     method: &'static str,
     path: String,
@@ -44,6 +44,11 @@ impl Ask {
     /// A POST below the app.
     pub(crate) fn post(path: &str, body: &Value, status: u16) -> Ask {
         Ask { method: "POST", path: of_app(path), body: body.to_string(), status, holds: None }
+    }
+
+    /// The same below the app as v2 has it.
+    pub(crate) fn of_v2(self) -> Ask {
+        Ask { path: self.path.replacen("/v1.1/", "/v2/", 1), ..self }
     }
 
     /// The answer must hold these words so many times.

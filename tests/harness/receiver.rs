@@ -9,6 +9,7 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
+use super::contract;
 use super::wait::eventually;
 
 /// What is told of a notification that arrives.
@@ -44,6 +45,8 @@ struct Desk {
     arrivals: Vec<Arrival>,
     next: VecDeque<u16>,
     always: Option<u16>,
+    /// What came that no document describes.
+    faults: Vec<String>,
 }
 
 /// The endpoint; it listens until dropped.
@@ -76,7 +79,9 @@ impl Receiver {
 
     /// Everything that arrived, oldest first, repeats included.
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
-        self.desk.lock().expect("the desk").arrivals.clone()
+        let desk = self.desk.lock().expect("the desk");
+        assert!(desk.faults.is_empty(), "{}", desk.faults.join("\n"));
+        desk.arrivals.clone()
     }
 
     /// Every event that was answered with a 2xx, oldest first.
@@ -169,6 +174,9 @@ async fn keep(State(desk): State<Arc<Mutex<Desk>>>, headers: HeaderMap, body: St
     let mut desk = desk.lock().expect("the desk");
     let status = desk.next.pop_front().or(desk.always).unwrap_or(200);
     let event = serde_json::from_str(&body).unwrap_or(Value::Null);
+    if headers.contains_key("webhook-id") {
+        desk.faults.extend(contract::told(&event));
+    }
     desk.arrivals.push(Arrival { headers, body, event, status });
     StatusCode::from_u16(status).expect("a status")
 }

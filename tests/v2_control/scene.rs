@@ -53,7 +53,7 @@ impl Scene {
             "integrationId": scene.bot.id, "nextSwitchboardIntegrationId": scene.id_of("agents"),
         });
         scene.seat("bot", next).await;
-        let bot = scene.id_of("bot").to_owned();
+        let bot = scene.id_of("bot");
         scene.change(json!({"enabled": true, "defaultSwitchboardIntegrationId": bot})).await;
         scene.user = scene.rig.user("ann").await;
         scene.conversation = text(&scene.says("hello").await["conversation"]["_id"]);
@@ -67,9 +67,9 @@ impl Scene {
         self.seats.push((name, text(&made["switchboardIntegration"]["id"])));
     }
 
-    pub(super) fn id_of<'a>(&'a self, name: &'a str) -> &'a str {
+    pub(super) fn id_of(&self, name: &str) -> String {
         let seat = self.seats.iter().find(|(seat, _)| *seat == name);
-        seat.map_or(name, |(_, id)| id)
+        seat.map_or(name, |(_, id)| id.as_str()).to_owned()
     }
 
     pub(super) async fn change(&self, body: Value) {

@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Scene, compare_with};
+use crate::harness::api::Api;
+use crate::harness::config::{KEY, SECRET};
+use crate::harness::signing::token;
 use crate::harness::simulator::of_app;
 use crate::harness::{Engine, Golden, on_both_engines};
 
@@ -11,6 +14,7 @@ on_both_engines! {
     an_identity_that_goes_is_told_with_its_reason,
     people_who_turn_out_to_be_one_are_told_of,
     who_is_erased_is_told_of,
+    who_proves_to_be_somebody_is_told_of,
 }
 
 const NUMBER: &str = "+15145550149";
@@ -54,7 +58,7 @@ async fn an_identity_that_goes_is_told_with_its_reason(engine: Engine) {
     scene.rig.link(&two, "+15145550148", json!({"type": "prompt"})).await;
     scene.rig.sim().first_to("+15145550148").await;
     scene.rig.sim().write("+15145550148", "no").await;
-    let declined = client(&scene, "client:remove", "linkCancelled", &two).await;
+    let declined = client(&scene, "client:remove", "linkFailed", &two).await;
     compare_with(&mut of_two, &declined, "declined");
     let calls = scene.desk.told();
     let failed: Vec<&Value> = calls.iter().filter(|event| event["type"] == "link:failure").collect();
@@ -76,4 +80,13 @@ async fn who_is_erased_is_told_of(engine: Engine) {
     let (user, mut golden) = steve(&scene, "steveb@example.com").await;
     scene.rig.gateway.api().delete(&of_app(&format!("/appusers/{user}"))).await.expect(200);
     compare_with(&mut golden, &scene.desk.told_of("user:remove", |_| true).await, "");
+}
+
+async fn who_proves_to_be_somebody_is_told_of(engine: Engine) {
+    let scene = Scene::start(engine).await;
+    let (user, mut golden) = steve(&scene, "steveb@example.com").await;
+    let proof = token(KEY, SECRET, &json!({"scope": "appUser", "userId": "steveb@example.com"}));
+    let own = Api::bearer(scene.rig.gateway.api_address(), &proof);
+    own.get(&of_app(&format!("/appusers/{user}"))).await.expect(200);
+    compare_with(&mut golden, &scene.desk.told_of("user:update", |_| true).await, "");
 }

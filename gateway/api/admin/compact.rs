@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::routing::post;
-use axum::{Json, Router};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use super::super::Api;
 use super::super::auth::operator;
 use super::super::problem::Problem;
+use super::Row;
 
 /// The route.
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new().route("/heliograph/v1/compact", post(compact))
+pub(super) fn rows() -> [Row; 1] {
+    [(Method::POST, "/heliograph/v1/compact", post(compact))]
 }
 
 /// `POST /heliograph/v1/compact`: answered when it is done. What is still being erased by then is not gone.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,17 +17,18 @@ use super::super::once::Marked;
 use super::super::problem::Problem;
 use super::super::receive::{ApiBody, Asked, Named};
 use super::super::{Api, route};
-use super::{AppQuery, NotificationPath, app_of, story};
+use super::{AppQuery, NotificationPath, Row, app_of, story};
 
 /// Sends of unknown outcome on one page, at most.
 const UNKNOWN_PAGE: usize = 100;
 
 /// The routes about the ledger.
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/heliograph/v1/audit", get(audit))
-        .route("/heliograph/v1/unknown", get(unknown))
-        .route("/heliograph/v1/unknown/{notification}", post(decide))
+pub(super) fn rows() -> [Row; 3] {
+    [
+        (Method::GET, "/heliograph/v1/audit", get(audit)),
+        (Method::GET, "/heliograph/v1/unknown", get(unknown)),
+        (Method::POST, "/heliograph/v1/unknown/{notification}", post(decide)),
+    ]
 }
 
 /// The apps a call is about: the one it names, else all that its key opens.

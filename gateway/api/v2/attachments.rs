@@ -13,13 +13,16 @@ use crate::api::gate::Caller;
 use crate::api::problem::Problem;
 use crate::api::receive::Asked;
 use crate::api::upload::{self, Wanted};
+use crate::model::{ConversationKind, Id, Tenant, User};
 
 /// What an upload is for.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct UploadQuery {
     access: Option<String>,
     #[serde(rename = "for")]
     purpose: Option<String>,
+    conversation_id: Option<String>,
 }
 
 /// `POST …/attachments`
@@ -37,8 +40,19 @@ pub(super) async fn create(
     if query.purpose.as_deref().is_some_and(|purpose| purpose != "message") {
         return Err(Problem::invalid("for", "must be message"));
     }
-    let wanted = Wanted { app: &tenant.app.id, user: None, private: false, kinds: "" };
+    let user = match &query.conversation_id {
+        Some(id) => person_in(&api, &tenant, id).await?,
+        None => None,
+    };
+    let wanted = Wanted { app: &tenant.app.id, user, private: false, kinds: "" };
     let form = upload::receive(&api, wanted, request).await?;
     let shown = json!({ "mediaUrl": form.url, "mediaType": form.file.media_type });
     Ok((StatusCode::CREATED, Json(json!({ "attachment": shown }))))
+}
+
+/// Whose a conversation is, when it is one person's: the file goes when they are erased.
+async fn person_in(api: &Api, tenant: &Tenant, conversation: &str) -> Result<Option<Id<User>>, Problem> {
+    let found = api.core.conversation(tenant, conversation).await?.conversation;
+    let first = found.participants.into_iter().next().map(|one| one.user);
+    Ok(first.filter(|_| found.kind != ConversationKind::SdkGroup))
 }

@@ -1,3 +1,5 @@
+//! Merges of people with several conversations, over a store in memory.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,13 +32,8 @@ impl Stage {
         let mut app = Application::new(Id::new("app"), "Demo");
         app.settings = AppSettings { multi_convo_enabled, ..app.settings };
         let integration = Integration::new(Id::new("i"), Id::new("app"), "twilio", Map::new());
-        let tenant = Tenant {
-            app,
-            integrations: vec![integration],
-            webhooks: vec![webhook()],
-            customs: Vec::new(),
-            switchboard: None,
-        };
+        let tenant =
+            Tenant { integrations: vec![integration], webhooks: vec![webhook()], ..Tenant::new(app) };
         Stage { store, core, tenant }
     }
 
@@ -96,11 +93,11 @@ impl Stage {
             Work::Announce { event, .. } => Some(event.what),
             _ => None,
         });
-        let merged = told.filter_map(|what| match what {
+        let mut merged = told.filter_map(|what| match what {
             What::Merged { details, .. } => details,
             _ => None,
         });
-        merged.last().expect("a merge was told")
+        merged.next_back().expect("a merge was told")
     }
 }
 

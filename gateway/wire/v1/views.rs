@@ -63,6 +63,7 @@ fn profile(user: &User) -> Written {
         .maybe("givenName", user.given_name.as_ref())
         .maybe("surname", user.surname.as_ref())
         .maybe("email", user.email.as_ref())
+        .maybe("avatarUrl", user.avatar_url.as_ref())
         .with("signedUpAt", user.signed_up_at.iso())
         .with("properties", &user.properties)
 }

@@ -46,7 +46,7 @@ fn check(what: What, name: &str, expected: Value) {
 fn check_for(webhook: &Webhook, event: &Event, name: &str, expected: Value) {
     assert_eq!(
         payload(webhook, event),
-        json!({"id": "58370de08123456789abcdef", "createdAt": "2016-11-24T15:30:40.731Z", "type": name,
+        json!({"id": "583707a08123456789abcdef", "createdAt": "2016-11-24T15:30:40.731Z", "type": name,
                "payload": expected})
     );
 }
