@@ -184,6 +184,8 @@ impl Course {
         let people = self.amount.people as usize;
         let messages = |talk: &str| format!("/conversations/{talk}/messages");
         let business = json!({"author": {"type": "business"}, "content": {"type": "text", "text": TEXT}});
+        let once = OpenLoop { count: 1, per_second: None, connections: 1 };
+        once.run(self.address(), &|_| Ask::post(&messages(&talks[people]), &business, 423).of_v2());
         let ask = |n: u64| Ask::post(&messages(&talks[n as usize % people]), &business, 201).of_v2();
         self.row_of_sends("message post in v2", ask).await;
         let page = |query: &str| {

@@ -109,7 +109,10 @@ async fn a_key_is_made_and_opens_its_app(engine: Engine) {
     assert_eq!(own.get(&format!("/v2/apps/{app}")).await.expect(200)["app"]["displayName"], "Shop");
     own.get(&keys).await.refused_v2(403, "forbidden");
     own.get(&format!("/v2/apps/{APP}")).await.refused_v2(403, "forbidden");
-    account.delete(&format!("{keys}/{}", text(&key["id"]))).await.expect(200);
+    let one = format!("{keys}/{}", text(&key["id"]));
+    assert_eq!(account.get(&one).await.expect(200)["key"], key);
+    account.delete(&one).await.expect(200);
+    account.get(&one).await.refused_v2(404, "not_found");
     own.get(&format!("/v2/apps/{app}")).await.refused_v2(401, "unauthorized");
 }
 

@@ -100,6 +100,7 @@ fn take_over_client(clients: &mut Vec<Client>, client: &Client) -> Option<(Clien
     own.keep_of(client);
     Some((own.clone(), client.clone()))
 }
+
 /// Both histories are one, and so is what was read of them. More than fit are kept all the same.
 pub(super) fn take_over_counters(own: &mut Conversation, other: &Conversation) {
     own.business_last_read = own.business_last_read.max(other.business_last_read);
